@@ -1,0 +1,1 @@
+//! Geostatistics without rasters: samples, variograms, neighbours, kriging, cross-validation.

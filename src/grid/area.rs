@@ -1,0 +1,1 @@
+//! Geodesic area of a cell.

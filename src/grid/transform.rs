@@ -1,0 +1,1 @@
+//! Coordinate transforms between reference systems.

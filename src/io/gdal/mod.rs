@@ -1,0 +1,1 @@
+//! GDAL sources behind the feature `gdal`.

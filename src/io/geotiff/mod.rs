@@ -1,0 +1,1 @@
+//! GeoTIFF and COG without GDAL.

@@ -1,0 +1,5 @@
+//! The only code that knows file formats.
+
+#[cfg(feature = "gdal")]
+pub mod gdal;
+pub mod geotiff;

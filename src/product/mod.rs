@@ -1,0 +1,84 @@
+//! Products: what verbs and project files ask for. A product adds its analyses and sinks to a pass, and after the pass
+//! writes what depends on the whole (tables, polygons, styles, sidecars).
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use crate::engine::{Cancel, Limits, Outcome, Progress};
+use crate::error::Result;
+
+/// Remarks to the user: warnings and recorded decisions, in order. `cli` prints them to stderr as they come.
+pub trait Notes: Send + Sync {
+    /// Something the user should know about an input or a result.
+    fn warn(&self, text: &str);
+    /// A decision taken (scale, mask, duplicate policy), kept in provenance.
+    fn decide(&self, text: &str);
+}
+
+/// Notes kept in memory.
+#[derive(Default)]
+pub struct KeptNotes(Mutex<Vec<String>>);
+
+impl KeptNotes {
+    /// The notes so far.
+    #[must_use]
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().map(|v| v.clone()).unwrap_or_default()
+    }
+}
+
+impl Notes for KeptNotes {
+    fn warn(&self, text: &str) {
+        if let Ok(mut v) = self.0.lock() {
+            v.push(format!("warning: {text}"));
+        }
+    }
+    fn decide(&self, text: &str) {
+        if let Ok(mut v) = self.0.lock() {
+            v.push(text.to_owned());
+        }
+    }
+}
+
+/// What every product needs besides its own options.
+#[derive(Clone)]
+pub struct Context {
+    /// Threads and memory.
+    pub limits: Limits,
+    /// Stops the run.
+    pub cancel: Cancel,
+    /// Told how far it is.
+    pub progress: Arc<dyn Progress>,
+    /// Told what the user should know.
+    pub notes: Arc<dyn Notes>,
+    /// The command line, for provenance.
+    pub arguments: Vec<String>,
+    /// Replace outputs that exist.
+    pub overwrite: bool,
+    /// No time stamps in outputs.
+    pub reproducible: bool,
+    /// Creation options of rasters (`COMPRESS=ZSTD`), as given.
+    pub creation: Vec<(String, String)>,
+}
+
+/// A file a product made.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is, for the catalogue and the report (`ndvi`, `bare`, `zones`).
+    pub role: String,
+    /// A title for people.
+    pub title: String,
+    /// Figures with units in their names, for `summary.json` and `--json`.
+    pub figures: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A product waiting for its pass.
+pub trait Product {
+    /// Writes what depends on the whole raster.
+    ///
+    /// # Errors
+    /// I/O errors; files appear whole or not at all.
+    fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>>;
+}

@@ -1,0 +1,1 @@
+//! Project files: parsing, planning, running, targets and alerts.

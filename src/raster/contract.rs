@@ -1,0 +1,86 @@
+//! The contracts between the engine and the formats: a [`Source`] is opened many times, a [`Sink`] takes finished tiles.
+
+use std::any::Any;
+
+use super::{Band, OutPlane, Raw};
+use crate::error::Result;
+use crate::grid::{Grid, Window};
+
+/// How a source stores its pixels; the plan uses it to choose what is read together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockLayout {
+    /// Columns of a stored block.
+    pub cols: usize,
+    /// Rows of a stored block.
+    pub rows: usize,
+    /// True where one block holds all bands (pixel interleaved), so that bands are best read together.
+    pub interleaved: bool,
+}
+
+/// A raster that can be opened many times. Shared by all workers.
+pub trait Source: Send + Sync {
+    /// Name for messages: the path as the user gave it.
+    fn name(&self) -> &str;
+    /// Shape and place.
+    fn grid(&self) -> &Grid;
+    /// Bands as the file describes them.
+    fn bands(&self) -> &[Band];
+    /// Storage layout.
+    fn layout(&self) -> BlockLayout;
+    /// Things the file gets wrong and how they were taken: said once, kept in provenance.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+    /// Upper bound of the bytes a [`Reader::read`] of `window` allocates besides its result (decoded and compressed
+    /// blocks held at once); counted by the byte ledger.
+    fn scratch_bytes(&self, window: Window) -> u64;
+    /// A private handle for one worker.
+    ///
+    /// # Errors
+    /// I/O or input errors of opening.
+    fn open(&self) -> Result<Box<dyn Reader>>;
+}
+
+/// One worker's handle: `Send`, never shared.
+pub trait Reader: Send {
+    /// Reads `window`, which lies inside the raster, of `bands` (0-based) into `out` (same length as `bands`) in the
+    /// stored type. A block that several bands share is decoded once.
+    ///
+    /// # Errors
+    /// Names file, band, block or window, and what was expected and found.
+    fn read(&mut self, bands: &[usize], window: Window, out: &mut [Raw]) -> Result<()>;
+}
+
+/// What [`Sink::encode`] hands to [`Sink::commit`].
+pub struct Encoded {
+    /// Bytes held until commit, for the ledger.
+    pub bytes: u64,
+    /// The sink's own data.
+    pub data: Box<dyn Any + Send>,
+}
+
+/// Receives finished tiles. `encode` runs on the workers in any order and does the costly part; `commit` is called once a
+/// tile in tile order from one thread.
+pub trait Sink: Send + Sync {
+    /// Prepares the planes of a tile for writing (compression, overview pixels).
+    ///
+    /// # Errors
+    /// Encoding failures.
+    fn encode(&self, window: Window, planes: Vec<OutPlane>) -> Result<Encoded>;
+    /// Takes an encoded tile, in tile order.
+    ///
+    /// # Errors
+    /// Write failures.
+    fn commit(&mut self, window: Window, encoded: Encoded) -> Result<()>;
+    /// Completes the output: after this, and only then, it appears under its name.
+    ///
+    /// # Errors
+    /// Write failures; nothing stays behind.
+    fn finish(self: Box<Self>) -> Result<()>;
+    /// Bytes the sink holds besides encoded tiles (overview rows, offset tables); counted by the plan.
+    fn resident_bytes(&self) -> u64 {
+        0
+    }
+    /// Bytes `encode` needs besides the planes, for one tile of `cells` cells.
+    fn scratch_bytes(&self, cells: usize) -> u64;
+}

@@ -1,0 +1,13 @@
+//! What a pixel is: sample types, bands with their roles and encodings, planes, and the contracts of readers and writers.
+
+pub mod band;
+pub mod contract;
+pub mod dtype;
+pub mod plane;
+pub mod role;
+
+pub use band::{Band, Class};
+pub use contract::{BlockLayout, Encoded, Reader, Sink, Source};
+pub use dtype::{Dtype, Raw, Samples};
+pub use plane::{OutPlane, Plane};
+pub use role::Role;

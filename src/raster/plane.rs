@@ -1,0 +1,164 @@
+//! Planes: the pixels of one tile, decoded for computing or made by it.
+
+use super::Dtype;
+
+/// Storage of an input plane: f32 where that holds every stored value exactly, f64 otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// 8- and 16-bit integers, f16 and f32.
+    F32(Vec<f32>),
+    /// 32- and 64-bit integers and f64.
+    F64(Vec<f64>),
+}
+
+/// An input plane of one tile, halo included. Stored values are kept exact with NaN for nodata; scale and offset are
+/// applied in f64 while loading, so that nothing is rounded before the kernel sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plane {
+    /// Columns, halo included.
+    pub cols: usize,
+    /// Rows, halo included.
+    pub rows: usize,
+    /// Stored values, NaN where invalid.
+    pub values: Values,
+    /// Scale of the encoding.
+    pub scale: f64,
+    /// Offset of the encoding.
+    pub offset: f64,
+}
+
+impl Plane {
+    /// A plane of physical values.
+    #[must_use]
+    pub fn from_f32(cols: usize, rows: usize, values: Vec<f32>) -> Self {
+        debug_assert_eq!(values.len(), cols * rows);
+        Self { cols, rows, values: Values::F32(values), scale: 1.0, offset: 0.0 }
+    }
+
+    /// A plane of physical values in double precision.
+    #[must_use]
+    pub fn from_f64(cols: usize, rows: usize, values: Vec<f64>) -> Self {
+        debug_assert_eq!(values.len(), cols * rows);
+        Self { cols, rows, values: Values::F64(values), scale: 1.0, offset: 0.0 }
+    }
+
+    /// Physical values of `out.len()` cells of row `row` from column `col`; NaN is nodata.
+    pub fn load(&self, row: usize, col: usize, out: &mut [f64]) {
+        let at = row * self.cols + col;
+        let (s, o) = (self.scale, self.offset);
+        match &self.values {
+            Values::F32(v) => {
+                let v = &v[at..at + out.len()];
+                if s == 1.0 && o == 0.0 {
+                    out.iter_mut().zip(v).for_each(|(d, &x)| *d = f64::from(x));
+                } else {
+                    out.iter_mut().zip(v).for_each(|(d, &x)| *d = f64::from(x) * s + o);
+                }
+            }
+            Values::F64(v) => {
+                let v = &v[at..at + out.len()];
+                out.iter_mut().zip(v).for_each(|(d, &x)| *d = x * s + o);
+            }
+        }
+    }
+
+    /// Physical value of one cell; NaN is nodata.
+    #[must_use]
+    pub fn get(&self, row: usize, col: usize) -> f64 {
+        let at = row * self.cols + col;
+        match &self.values {
+            Values::F32(v) => f64::from(v[at]) * self.scale + self.offset,
+            Values::F64(v) => v[at] * self.scale + self.offset,
+        }
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.values {
+            Values::F32(v) => v.len() * 4,
+            Values::F64(v) => v.len() * 8,
+        }
+    }
+}
+
+/// An output plane of one tile, in the type that is written. Floats use NaN for nodata; integer planes use the nodata
+/// value of their band.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub enum OutPlane {
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+    I16(Vec<i16>),
+    I32(Vec<i32>),
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+impl OutPlane {
+    /// `cells` cells of nodata: NaN for floats, `fill` for integers.
+    ///
+    /// # Panics
+    /// On a type no output has (checked when a pass is planned).
+    #[must_use]
+    #[expect(clippy::panic, reason = "the planner refuses other types before any tile exists")]
+    pub fn filled(dtype: Dtype, fill: f64, cells: usize) -> Self {
+        match dtype {
+            Dtype::U8 => Self::U8(vec![fill as u8; cells]),
+            Dtype::U16 => Self::U16(vec![fill as u16; cells]),
+            Dtype::I16 => Self::I16(vec![fill as i16; cells]),
+            Dtype::I32 => Self::I32(vec![fill as i32; cells]),
+            Dtype::F32 => Self::F32(vec![f32::NAN; cells]),
+            Dtype::F64 => Self::F64(vec![f64::NAN; cells]),
+            other => panic!("no output plane of type {other}"),
+        }
+    }
+
+    /// Type of the cells.
+    #[must_use]
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::U8(_) => Dtype::U8,
+            Self::U16(_) => Dtype::U16,
+            Self::I16(_) => Dtype::I16,
+            Self::I32(_) => Dtype::I32,
+            Self::F32(_) => Dtype::F32,
+            Self::F64(_) => Dtype::F64,
+        }
+    }
+
+    /// Cells held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::U8(v) => v.len(),
+            Self::U16(v) => v.len(),
+            Self::I16(v) => v.len(),
+            Self::I32(v) => v.len(),
+            Self::F32(v) => v.len(),
+            Self::F64(v) => v.len(),
+        }
+    }
+
+    /// True without cells.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scale_is_applied_in_double_precision() {
+        let mut p = Plane::from_f32(3, 1, vec![7273.0, 43636.0, f32::NAN]);
+        (p.scale, p.offset) = (2.75e-5, -0.2);
+        let mut row = [0.0; 3];
+        p.load(0, 0, &mut row);
+        assert_eq!(row[0], 7273.0 * 2.75e-5 - 0.2);
+        assert!(row[2].is_nan());
+        assert_eq!(p.get(0, 1), 43636.0 * 2.75e-5 - 0.2);
+    }
+}

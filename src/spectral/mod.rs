@@ -1,0 +1,1 @@
+//! Spectral index expressions and the Awesome Spectral Indices catalogue.

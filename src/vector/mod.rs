@@ -1,0 +1,1 @@
+//! Polygons: geometry, exact coverage of cells, tracing of class outlines.
