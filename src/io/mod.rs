@@ -3,3 +3,5 @@
 #[cfg(feature = "gdal")]
 pub mod gdal;
 pub mod geotiff;
+pub mod table;
+pub mod vector;
