@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Channel, MaskSource};
+use crate::engine::{Channel, MaskSource, Pass};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::raster::{Role, Source};
@@ -76,5 +76,38 @@ impl Scene {
             valid: reflectance.then_some(-0.2..=1.6),
             masks: masks.to_vec(),
         })
+    }
+}
+
+/// A scene whose masks are part of a pass; channels are added as products ask for them.
+#[derive(Clone)]
+pub struct Entered {
+    /// The scene.
+    pub scene: Scene,
+    prefix: String,
+    masks: Vec<usize>,
+}
+
+impl Scene {
+    /// Adds the scene's masks to a pass. `prefix` keeps the channels of several dates apart (`""`, `"before:"`).
+    ///
+    /// # Errors
+    /// Where a mask's grid does not nest with the pass grid.
+    pub fn enter(&self, pass: &mut Pass, prefix: &str) -> Result<Entered> {
+        let masks = self.masks.iter().map(|m| pass.mask(m.clone())).collect::<Result<_>>()?;
+        Ok(Entered { scene: self.clone(), prefix: prefix.to_owned(), masks })
+    }
+}
+
+impl Entered {
+    /// Name of the channel of a role; adds it to the pass the first time.
+    ///
+    /// # Errors
+    /// Where the scene has no such band, or its grid does not nest.
+    pub fn channel(&self, pass: &mut Pass, role: Role) -> Result<String> {
+        let channel = self.scene.channel(role, &self.prefix, &self.masks)?;
+        let name = channel.name.clone();
+        pass.channel(channel)?;
+        Ok(name)
     }
 }
