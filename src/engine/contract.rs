@@ -84,7 +84,7 @@ pub struct Spec {
     pub halo: usize,
     /// Bytes of working memory a tile of `n` cells needs besides planes, per cell.
     pub scratch_per_cell: usize,
-    /// Bytes of working memory a tile needs whatever its size.
+    /// Bytes of working memory a tile needs whatever its size, its partial result included.
     pub scratch_fixed: u64,
     /// Sources of the method, for provenance and report.
     pub citations: Vec<&'static str>,
@@ -106,6 +106,10 @@ pub trait Analysis: Send + Sync + 'static {
     type Partial: Partial;
     /// What it reads and writes.
     fn spec(&self) -> Spec;
+    /// Bytes it holds for the whole pass (prepared zones, samples, tables); counted by the plan.
+    fn resident_bytes(&self) -> u64 {
+        0
+    }
     /// Computes one tile. Pure: physical units in, NaN is nodata; no I/O, threads, clock, randomness or logs.
     ///
     /// # Errors

@@ -34,6 +34,10 @@ pub trait Source: Send + Sync {
     /// Upper bound of the bytes a [`Reader::read`] of `window` allocates besides its result (decoded and compressed
     /// blocks held at once); counted by the byte ledger.
     fn scratch_bytes(&self, window: Window) -> u64;
+    /// True where it is known without reading that `window` (inside the raster) holds only nodata, such as absent blocks.
+    fn is_empty(&self, _window: Window) -> bool {
+        false
+    }
     /// A private handle for one worker.
     ///
     /// # Errors
@@ -60,7 +64,8 @@ pub struct Encoded {
 }
 
 /// Receives finished tiles. `encode` runs on the workers in any order and does the costly part; `commit` is called once a
-/// tile in tile order from one thread.
+/// tile in tile order from one thread, while workers go on encoding: it takes `&self` (state behind a mutex nobody else
+/// holds), since a lock around the whole sink would stop every encoder at each commit.
 pub trait Sink: Send + Sync {
     /// Prepares the planes of a tile for writing (compression, overview pixels).
     ///
@@ -71,12 +76,16 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// Write failures.
-    fn commit(&mut self, window: Window, encoded: Encoded) -> Result<()>;
+    fn commit(&self, window: Window, encoded: Encoded) -> Result<()>;
     /// Completes the output: after this, and only then, it appears under its name.
     ///
     /// # Errors
     /// Write failures; nothing stays behind.
     fn finish(self: Box<Self>) -> Result<()>;
+    /// Tile edges must be a multiple of this (the block edge of a file).
+    fn tile_multiple(&self) -> usize {
+        1
+    }
     /// Bytes the sink holds besides encoded tiles (overview rows, offset tables); counted by the plan.
     fn resident_bytes(&self) -> u64 {
         0
