@@ -63,7 +63,7 @@ pub struct Error {
 }
 
 /// Result of everything fallible here.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of `kind` with a one-line message.
@@ -119,15 +119,51 @@ impl Error {
 /// Control characters (file names may hold terminal escapes or newlines) are escaped: one error, one line.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.message.chars() {
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())?;
-            } else {
-                write!(f, "{c}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&one_line(&self.message))
     }
+}
+
+/// `text` fit for a log line: control characters escaped, secrets of URLs masked.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in mask_secrets(text).chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Replaces user information and query strings of URLs by `***`: both carry passwords, signatures and tokens.
+#[must_use]
+pub fn mask_secrets(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>')).unwrap_or(after.len());
+        let (url, tail) = after.split_at(end);
+        let (place, query) = url.split_once('?').map_or((url, None), |(p, q)| (p, Some(q)));
+        let authority = place.find('/').unwrap_or(place.len());
+        // A password may itself hold `/`; what stands before the last `@` of the whole is masked then.
+        match place[..authority].rfind('@').or_else(|| place.rfind('@')) {
+            Some(at) => {
+                out.push_str("***");
+                out.push_str(&place[at..]);
+            }
+            None => out.push_str(place),
+        }
+        if query.is_some() {
+            out.push_str("?***");
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
 }
 
 impl std::error::Error for Error {}
@@ -140,6 +176,14 @@ mod tests {
     fn message_stays_on_one_line() {
         let e = Error::input("bad\nname\u{1b}[31m.tif").context("reading");
         assert_eq!(e.to_string(), "reading: bad\\nname\\u{1b}[31m.tif");
+    }
+
+    #[test]
+    fn secrets_of_urls_are_masked() {
+        assert_eq!(mask_secrets("get https://u:p@h/x.tif?sig=1 now"), "get https://***@h/x.tif?*** now");
+        assert_eq!(mask_secrets("s3://key:a/b@c@bucket/x"), "s3://***@bucket/x");
+        assert_eq!(mask_secrets("a 'https://t@h' and http://h/p"), "a 'https://***@h' and http://h/p");
+        assert_eq!(Error::input("https://a:b@c\n").to_string(), "https://***@c\\n");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The `regrow` command.
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(regrow::cli::main(std::env::args_os().collect()))
 }

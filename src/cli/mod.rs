@@ -1,1 +1,103 @@
 //! The command line: one file a verb.
+//!
+//! A verb file holds `Args` (clap) and `run(&Args) -> Result<Finish>`. `run` resolves its arguments, opens its inputs, adds
+//! products to a pass and hands them to [`execute::execute`]; it computes nothing itself. To add a verb: write the file, name
+//! it in [`Verb`] and in [`Verb::run`].
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Kind, Result};
+
+pub mod args;
+pub mod completions;
+pub mod console;
+pub mod execute;
+pub mod machine;
+pub mod man;
+pub mod signals;
+pub mod size;
+
+/// How a run that did not fail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// Everything was done (exit 0).
+    Done,
+    /// Everything was done, and a target or alert rule named by `--fail-on` is violated (exit 6).
+    Violated,
+}
+
+impl Finish {
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Violated => 6,
+        }
+    }
+}
+
+/// Tells how mine land recovers: indices, cover, bare land, change, zonal tables and soil maps from rasters larger than
+/// memory.
+#[derive(Parser, Debug)]
+#[command(
+    name = "regrow",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    infer_subcommands = false,
+    after_help = "Exit codes: 0 done, 1 bug, 2 usage, 3 bad input, 4 limit reached, 5 I/O failure, 6 target violated, \
+                  8 output locked, 128+n stopped by signal n."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Print shell completions
+    Completions(completions::Args),
+    /// Print the manual page (roff)
+    Man(man::Args),
+}
+
+impl Verb {
+    fn run(&self) -> Result<Finish> {
+        match self {
+            Self::Completions(args) => completions::run(args),
+            Self::Man(args) => man::run(args),
+        }
+    }
+}
+
+/// Runs the command line `arguments` (program name first) and returns the exit code. Never panics: a defect is caught and
+/// becomes exit 1.
+#[must_use]
+pub fn main(arguments: Vec<OsString>) -> u8 {
+    console::silence_panics();
+    console::prepare(&arguments);
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(arguments))).unwrap_or_else(|_| Err(console::bug()));
+    match outcome {
+        Ok(finish) => finish.exit_code(),
+        Err(error) => {
+            let error = signals::explain(error);
+            console::error(&error);
+            error.kind().exit_code()
+        }
+    }
+}
+
+fn run(arguments: Vec<OsString>) -> Result<Finish> {
+    if arguments.len() <= 1 {
+        console::short_help();
+        return Err(Error::new(Kind::Usage, ""));
+    }
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli.verb.run(),
+        Err(error) if error.use_stderr() => Err(console::usage_error(&error)),
+        // `--help` and `--version` are results.
+        Err(help) => console::print(&help.render().to_string()).map(|()| Finish::Done),
+    }
+}

@@ -1,7 +1,7 @@
 //! What a run may use, how it is stopped and how it tells where it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Kind, Result};
 
@@ -16,12 +16,17 @@ pub struct Limits {
 
 /// A flag that stops a run at the next tile. Clones share the flag; 0 means go on, n means stopped by signal n.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicU8>);
+pub struct Cancel(Arc<AtomicUsize>);
 
 impl Cancel {
     /// Asks for a stop because of signal `n`.
     pub fn stop(&self, signal: u8) {
-        self.0.store(signal, Ordering::SeqCst);
+        self.0.store(usize::from(signal), Ordering::SeqCst);
+    }
+    /// The flag itself, which a signal handler may set: handlers can store a number but not call code.
+    #[must_use]
+    pub fn flag(&self) -> &Arc<AtomicUsize> {
+        &self.0
     }
     /// Fails where a stop was asked for.
     ///
@@ -30,7 +35,7 @@ impl Cancel {
     pub fn check(&self) -> Result<()> {
         match self.0.load(Ordering::SeqCst) {
             0 => Ok(()),
-            n => Err(Error::new(Kind::Signal(n), format!("stopped by signal {n}; no output was written"))),
+            n => Err(Error::new(Kind::Signal(n as u8), format!("stopped by signal {n}; no output was written"))),
         }
     }
 }

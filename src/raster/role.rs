@@ -78,11 +78,13 @@ impl FromStr for Role {
     type Err = Error;
     fn from_str(s: &str) -> Result<Self> {
         Self::from_description(s).ok_or_else(|| {
+            // Edit distance with transpositions: `rde` is one slip from `red`, not from `rededge1`.
             let near = Self::ALL
                 .iter()
-                .map(|r| r.name())
-                .max_by(|a, b| strsim::jaro_winkler(a, s).total_cmp(&strsim::jaro_winkler(b, s)))
-                .filter(|n| strsim::jaro_winkler(n, s) > 0.7);
+                .map(|r| (strsim::osa_distance(r.name(), &s.to_ascii_lowercase()), r.name()))
+                .min()
+                .filter(|(distance, _)| *distance <= 2)
+                .map(|(_, name)| name);
             let hint = near.map_or_else(
                 || Self::ALL.iter().map(|r| r.name()).collect::<Vec<_>>().join(" "),
                 |n| format!("did you mean {n}?"),

@@ -1,5 +1,9 @@
 //! Scenes: from what a user names on the command line to channels with roles, scale, nodata, masks and date.
 
+pub mod options;
+
+pub use options::{Alignment, BandMap, Encoding, Maskings, SceneOptions};
+
 use std::sync::Arc;
 
 use crate::engine::{Channel, MaskSource, Pass};

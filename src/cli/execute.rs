@@ -1,0 +1,99 @@
+//! From a filled pass to its outputs: `--explain`, the run, what follows it, and `--json`.
+
+use serde_json::{Map, Value, json};
+
+use super::args::Common;
+use super::{Finish, console, size};
+use crate::engine::{Outcome, Pass, Plan};
+use crate::error::Result;
+use crate::product::{Artifact, Context, Product};
+
+/// Runs a pass and finishes its products: the tail every verb shares. With `--explain` it prints the plan instead and
+/// touches nothing; with `--json` it prints one document.
+///
+/// # Errors
+/// Those of planning, running and finishing.
+pub fn execute(pass: Pass, products: Vec<Box<dyn Product>>, common: &Common, context: &Context) -> Result<Finish> {
+    if common.explain {
+        let plan = pass.plan(&context.limits)?;
+        drop(products);
+        explain(&plan, common)?;
+        return Ok(Finish::Done);
+    }
+    let mut outcome = pass.run(&context.limits, context.progress.as_ref(), &context.cancel)?;
+    let mut artifacts = Vec::new();
+    for product in products {
+        artifacts.extend(product.finish(&mut outcome, context)?);
+    }
+    report(&artifacts, &outcome, common)?;
+    Ok(Finish::Done)
+}
+
+/// Says what was made: one line an output, or one JSON document with all figures.
+///
+/// # Errors
+/// Failed writing to stdout.
+pub fn report(artifacts: &[Artifact], outcome: &Outcome, common: &Common) -> Result<()> {
+    if common.json {
+        let outputs: Vec<Value> = artifacts
+            .iter()
+            .map(|a| {
+                json!({ "path": a.path.display().to_string(), "role": a.role, "title": a.title,
+                        "figures": Value::Object(a.figures.clone()) })
+            })
+            .collect();
+        let channels: Map<String, Value> = outcome
+            .channels
+            .iter()
+            .map(|c| {
+                let counts = json!({ "cells": c.cells, "nodata": c.nodata, "masked": c.masked,
+                                     "out_of_range": c.out_of_range, "clipped": c.clipped });
+                (c.name.clone(), counts)
+            })
+            .collect();
+        return console::print_json(&json!({ "outputs": outputs, "channels": channels,
+                                            "peak_bytes": outcome.peak_bytes }));
+    }
+    if !common.quiet {
+        for a in artifacts {
+            let figures: Vec<_> = a.figures.iter().map(|(k, v)| format!("{k} {v}")).collect();
+            let tail = if figures.is_empty() { String::new() } else { format!("  {}", figures.join("  ")) };
+            console::print(&format!("{}{tail}\n", a.path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints a plan.
+///
+/// # Errors
+/// Failed writing to stdout.
+pub fn explain(plan: &Plan, common: &Common) -> Result<()> {
+    let crs = plan.grid.crs().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    if common.json {
+        return console::print_json(&json!({
+            "grid": { "cols": plan.grid.cols, "rows": plan.grid.rows, "crs": crs,
+                      "geotransform": plan.grid.place().map(|a| a.coefficients().to_vec()) },
+            "tile_px": plan.tile, "tiles": plan.tiles, "chunk_tiles": plan.chunk, "chunk_bytes": plan.chunk_bytes,
+            "in_flight": plan.in_flight, "resident_bytes": plan.resident_bytes, "peak_bytes": plan.peak_bytes,
+            "least_bytes": plan.least_bytes, "bytes_read": plan.bytes_read, "bytes_written": plan.bytes_written,
+            "passes": 1, "steps": plan.summary,
+        }));
+    }
+    let mut text = format!("grid     {} x {} pixels, {crs}\n", plan.grid.cols, plan.grid.rows);
+    text += &format!("tiles    {} of {} x {} pixels, {} at a time\n", plan.tiles, plan.tile, plan.tile, plan.in_flight);
+    text += &format!(
+        "memory   peak {} (least that works {})\n",
+        size::display(plan.peak_bytes),
+        size::display(plan.least_bytes)
+    );
+    text += &format!(
+        "bytes    {} read, {} written before compression, 1 pass\n",
+        size::display(plan.bytes_read),
+        size::display(plan.bytes_written)
+    );
+    for step in &plan.summary {
+        text += &format!("step     {step}\n");
+    }
+    console::print(&text)
+}
