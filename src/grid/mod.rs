@@ -3,12 +3,15 @@
 pub mod affine;
 pub mod area;
 pub mod crs;
+mod smooth;
 pub mod tiling;
 pub mod transform;
 pub mod window;
+mod wkt;
 
 pub use affine::Affine;
 pub use crs::Crs;
+pub use transform::Transform;
 pub use window::Window;
 
 use crate::error::{Error, Result};
