@@ -1,1 +1,8 @@
 //! Project files: parsing, planning, running, targets and alerts.
+
+pub mod config;
+pub mod document;
+pub mod rules;
+pub mod standards;
+
+pub use config::Project;
