@@ -25,6 +25,11 @@ pub trait Source: Send + Sync {
     fn grid(&self) -> &Grid;
     /// Bands as the file describes them.
     fn bands(&self) -> &[Band];
+    /// Metadata of the whole file as key and value (GDAL metadata of the default domain, such as `LANDSAT_PRODUCT_ID`);
+    /// tells sensor and date.
+    fn metadata(&self) -> &[(String, String)] {
+        &[]
+    }
     /// Storage layout.
     fn layout(&self) -> BlockLayout;
     /// Things the file gets wrong and how they were taken: said once, kept in provenance.

@@ -11,6 +11,16 @@ use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::raster::{Role, Source};
 
+/// What the values of a band are after scale and offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// The physical quantity: reflectance, kelvin, a class or a ready-made index.
+    Physical,
+    /// Integers whose scale nobody states: proportional to reflectance, so that only expressions that do not change when
+    /// all bands are multiplied by one factor (normalised differences, ratios) may read them.
+    Proportional,
+}
+
 /// A band of a scene with its resolved encoding.
 #[derive(Clone)]
 pub struct SceneBand {
@@ -26,6 +36,8 @@ pub struct SceneBand {
     pub offset: f64,
     /// Nodata in stored values.
     pub nodata: Option<f64>,
+    /// What the values are.
+    pub quantity: Quantity,
 }
 
 /// One acquisition: bands by role on grids that nest.
@@ -43,20 +55,33 @@ pub struct Scene {
     pub masks: Vec<MaskSource>,
     /// Decisions taken while opening (scale, offset, nodata, masks), for provenance.
     pub decisions: Vec<String>,
+    /// What the user should know about the files.
+    pub warnings: Vec<String>,
+    /// The bands of the files in words (`1 "SR_B4" uint16`), for messages about roles that are missing.
+    pub listing: Vec<String>,
 }
 
 impl Scene {
-    /// The band with a role.
+    /// The band with a role. Wide and narrow near infrared (`nir`, `nir08`) stand in for each other where a sensor has only
+    /// one of them.
     ///
     /// # Errors
     /// Input error that lists the bands there are and shows `--bands`.
     pub fn band(&self, role: Role) -> Result<&SceneBand> {
-        self.bands.iter().find(|b| b.role == role).ok_or_else(|| {
-            let have: Vec<_> = self.bands.iter().map(|b| b.role.name()).collect();
+        let with = |role: Role| self.bands.iter().find(|b| b.role == role);
+        let stand_in = match role {
+            Role::Nir => with(Role::Nir08),
+            Role::Nir08 => with(Role::Nir),
+            _ => None,
+        };
+        with(role).or(stand_in).ok_or_else(|| {
+            let known: Vec<_> = self.bands.iter().map(|b| b.role.name()).collect();
             Error::input(format!(
-                "{}: no band has role {role} (roles known: {}); name it with --bands {role}=N",
+                "{}: no band has role {role}; roles known: {}; bands of the file: {}; name it with --bands {role}=N or \
+                 {role}=FILE",
                 self.name,
-                if have.is_empty() { "none".to_owned() } else { have.join(" ") }
+                if known.is_empty() { "none".to_owned() } else { known.join(" ") },
+                self.listing.join(", ")
             ))
         })
     }
@@ -65,21 +90,45 @@ impl Scene {
     /// −0.2..=1.6 is nodata. `masks` are the indices this scene's masks got in the pass.
     ///
     /// # Errors
-    /// As [`Scene::band`].
+    /// As [`Scene::band`]; input error that names `--scale` where the scale to the physical quantity is not known.
     pub fn channel(&self, role: Role, prefix: &str, masks: &[usize]) -> Result<Channel> {
         let b = self.band(role)?;
+        if b.quantity == Quantity::Proportional {
+            return Err(Error::input(format!(
+                "{}: band {role} holds integers and nothing states their scale to reflectance; state it with --scale \
+                 (0.0001 for most products, 2.75e-5 with --offset -0.2 for Landsat Collection 2)",
+                self.name
+            )));
+        }
         let reflectance =
             !role.is_categorical() && !matches!(role, Role::Value | Role::Thermal | Role::Thermal1 | Role::Thermal2);
-        Ok(Channel {
+        Ok(Channel { valid: reflectance.then_some(-0.2..=1.6), ..Self::unbounded(b, role, prefix, masks) })
+    }
+
+    /// As [`Scene::channel`], for expressions that do not change when all bands are multiplied by one factor: these may
+    /// also read bands whose scale is unknown.
+    ///
+    /// # Errors
+    /// As [`Scene::band`].
+    pub fn ratio_channel(&self, role: Role, prefix: &str, masks: &[usize]) -> Result<Channel> {
+        let b = self.band(role)?;
+        match b.quantity {
+            Quantity::Physical => self.channel(role, prefix, masks),
+            Quantity::Proportional => Ok(Self::unbounded(b, role, prefix, masks)),
+        }
+    }
+
+    fn unbounded(b: &SceneBand, role: Role, prefix: &str, masks: &[usize]) -> Channel {
+        Channel {
             name: format!("{prefix}{role}"),
             source: Arc::clone(&b.source),
             band: b.band,
             scale: b.scale,
             offset: b.offset,
             nodata: b.nodata,
-            valid: reflectance.then_some(-0.2..=1.6),
+            valid: None,
             masks: masks.to_vec(),
-        })
+        }
     }
 }
 
@@ -110,6 +159,18 @@ impl Entered {
     /// Where the scene has no such band, or its grid does not nest.
     pub fn channel(&self, pass: &mut Pass, role: Role) -> Result<String> {
         let channel = self.scene.channel(role, &self.prefix, &self.masks)?;
+        let name = channel.name.clone();
+        pass.channel(channel)?;
+        Ok(name)
+    }
+
+    /// As [`Entered::channel`], for expressions that do not change when all bands are multiplied by one factor
+    /// (normalised differences): bands of unknown scale are allowed.
+    ///
+    /// # Errors
+    /// Where the scene has no such band, or its grid does not nest.
+    pub fn ratio_channel(&self, pass: &mut Pass, role: Role) -> Result<String> {
+        let channel = self.scene.ratio_channel(role, &self.prefix, &self.masks)?;
         let name = channel.name.clone();
         pass.channel(channel)?;
         Ok(name)
