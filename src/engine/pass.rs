@@ -1,15 +1,18 @@
 //! A pass: channels in, several analyses over every tile, sinks out.
 
-use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::contract::{Analysis, Partial};
+use super::contract::{Analysis, Spec};
+use super::erased::Erased;
 use super::limits::{Cancel, Limits, Progress};
+use super::outcome::{Handle, Outcome};
+use super::plan::{Layout, Plan};
+use super::run;
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Window};
-use crate::raster::{Sink, Source};
+use crate::raster::{Dtype, Sink, Source};
 
 /// A band under the name analyses read it by.
 #[derive(Clone)]
@@ -74,159 +77,149 @@ pub struct Output {
     pub planes: Vec<usize>,
 }
 
-/// Names the result of an analysis of a pass.
-pub struct Handle<P> {
-    index: usize,
-    partial: PhantomData<fn() -> P>,
-}
-
-/// Cells that became nodata, by cause, for one analysis.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Cells computed.
-    pub cells: u64,
-    /// Output values that were not finite.
-    pub arithmetic_invalid: u64,
-    /// Output values outside the valid range.
-    pub out_of_range: u64,
-}
-
-/// What a pass will do; printed by `--explain`.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Grid of the pass.
-    pub grid: Grid,
-    /// Edge of a tile in pixels.
-    pub tile: usize,
-    /// Number of tiles.
-    pub tiles: u64,
-    /// Tiles read together along a row.
-    pub chunk: usize,
-    /// Bytes one chunk holds while it is worked on.
-    pub chunk_bytes: u64,
-    /// Bytes held for the whole pass (sinks, prepared data).
-    pub resident_bytes: u64,
-    /// Chunks admitted at once.
-    pub in_flight: usize,
-    /// Highest sum of all buffers.
-    pub peak_bytes: u64,
-    /// The least ceiling that works.
-    pub least_bytes: u64,
-    /// Decoded bytes read from sources.
-    pub bytes_read: u64,
-    /// Raw bytes of the outputs before compression.
-    pub bytes_written: u64,
-    /// Channels read and analyses run, in words.
-    pub summary: Vec<String>,
-}
-
-/// Cells of a channel that were nodata, by cause.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ChannelCounts {
-    /// Channel name.
-    pub name: String,
-    /// Nodata by value, internal mask or absent block.
-    pub nodata: u64,
-    /// Masked by a mask band (cloud, shadow).
-    pub masked: u64,
-    /// Outside the valid physical range.
-    pub out_of_range: u64,
-    /// Outside the area of interest.
-    pub clipped: u64,
-    /// Cells read.
-    pub cells: u64,
-}
-
-/// Results of a pass.
-#[derive(Default)]
-pub struct Outcome {
-    pub(super) partials: Vec<Option<Box<dyn Any + Send>>>,
-    /// Nodata counts of each analysis, in the order they were added.
-    pub counts: Vec<Counts>,
-    /// Nodata counts of each channel that was read.
-    pub channels: Vec<ChannelCounts>,
-    /// Highest sum of bytes the ledger held.
-    pub peak_bytes: u64,
-    /// Blocks decoded, for the proof that shared inputs are read once.
-    pub tiles_read: u64,
-}
-
-impl Outcome {
-    /// The merged partial result of an analysis.
-    ///
-    /// # Errors
-    /// A bug where the handle is of another pass or was taken before.
-    pub fn take<P: Partial>(&mut self, handle: &Handle<P>) -> Result<P> {
-        self.partials
-            .get_mut(handle.index)
-            .and_then(Option::take)
-            .and_then(|b| b.downcast::<P>().ok())
-            .map(|b| *b)
-            .ok_or_else(|| Error::bug("the result of an analysis was taken twice or belongs to another pass"))
-    }
-
-    /// Nodata counts of an analysis.
-    #[must_use]
-    pub fn counts_of<P>(&self, handle: &Handle<P>) -> Counts {
-        self.counts.get(handle.index).cloned().unwrap_or_default()
-    }
+/// An analysis of a pass with what it reads and where its planes go.
+pub(super) struct Job {
+    pub(super) analysis: Box<dyn Erased>,
+    pub(super) spec: Spec,
+    /// Indices of the channels it reads.
+    pub(super) reads: Vec<usize>,
+    pub(super) outputs: Vec<Output>,
 }
 
 /// Several analyses over one grid: inputs are read and decoded once.
 pub struct Pass {
-    name: String,
-    grid: Grid,
-    channels: Vec<Channel>,
-    masks: Vec<MaskSource>,
-    clip: Option<Arc<dyn Clip>>,
+    pub(super) name: String,
+    pub(super) grid: Grid,
+    pub(super) channels: Vec<Channel>,
+    pub(super) masks: Vec<MaskSource>,
+    pub(super) clip: Option<Arc<dyn Clip>>,
+    pub(super) jobs: Vec<Job>,
 }
 
 impl Pass {
     /// An empty pass over `grid`; `name` is what progress says.
     #[must_use]
     pub fn new(name: &str, grid: Grid) -> Self {
-        Self { name: name.into(), grid, channels: Vec::new(), masks: Vec::new(), clip: None }
+        Self { name: name.into(), grid, channels: Vec::new(), masks: Vec::new(), clip: None, jobs: Vec::new() }
     }
-    /// Adds a channel. One with a name that is there already must be the same band.
+
+    /// The grid of the pass.
+    #[must_use]
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// Adds a channel. One with a name that is there already must be the same band with the same encoding and masks.
     ///
     /// # Errors
     /// Where the source's grid does not nest with the pass grid (its pixels may be larger by a whole factor, read by
     /// nearest), or another channel has the name.
     pub fn channel(&mut self, channel: Channel) -> Result<()> {
+        if let Some(known) = self.channels.iter().find(|c| c.name == channel.name) {
+            return if known.same(&channel) {
+                Ok(())
+            } else {
+                Err(Error::bug(format!("two different channels are named {}", channel.name)))
+            };
+        }
+        self.nests(&channel.source, channel.band)?;
+        if let Some(m) = channel.masks.iter().find(|m| **m >= self.masks.len()) {
+            return Err(Error::bug(format!("channel {} names mask {m}, which the pass does not have", channel.name)));
+        }
         self.channels.push(channel);
         Ok(())
     }
-    /// Adds a mask band; the index goes into [`Channel::masks`].
+
+    /// Adds a mask band; the index goes into [`Channel::masks`]. The same mask twice gets the same index.
     ///
     /// # Errors
     /// Where the grids do not nest.
     pub fn mask(&mut self, mask: MaskSource) -> Result<usize> {
+        if let Some(i) = self.masks.iter().position(|m| m.same(&mask)) {
+            return Ok(i);
+        }
+        self.nests(&mask.source, mask.band)?;
         self.masks.push(mask);
         Ok(self.masks.len() - 1)
     }
+
+    fn nests(&self, source: &Arc<dyn Source>, band: usize) -> Result<()> {
+        let bands = source.bands().len();
+        if band >= bands {
+            return Err(Error::input(format!("{}: there is no band {} (bands: {bands})", source.name(), band + 1)));
+        }
+        self.grid.nest(source.grid()).map(|_| ()).map_err(|e| e.context(source.name()))
+    }
+
     /// Restricts all channels to an area of interest.
     pub fn clip(&mut self, clip: Arc<dyn Clip>) {
         self.clip = Some(clip);
     }
+
     /// Adds an analysis and where its planes go.
     ///
     /// # Errors
-    /// Where a channel it reads is missing, or a plane goes to a sink of another type.
-    pub fn add<A: Analysis>(&mut self, _analysis: A, _outputs: Vec<Output>) -> Result<Handle<A::Partial>> {
-        Err(Error::bug("engine not built"))
+    /// Where a channel it reads is missing, an output names a plane the analysis does not write, or a plane has a type no
+    /// output can hold.
+    pub fn add<A: Analysis>(&mut self, analysis: A, outputs: Vec<Output>) -> Result<Handle<A::Partial>> {
+        let spec = Analysis::spec(&analysis);
+        let reads = spec.reads.iter().map(|name| {
+            self.channels.iter().position(|c| c.name == *name).ok_or_else(|| {
+                Error::bug(format!("analysis {} reads {name}, which is no channel of the pass", spec.name))
+            })
+        });
+        let reads = reads.collect::<Result<Vec<_>>>()?;
+        for plane in outputs.iter().flat_map(|o| &o.planes) {
+            if *plane >= spec.writes.len() {
+                return Err(Error::bug(format!("analysis {} writes no plane {plane}", spec.name)));
+            }
+        }
+        if let Some(band) = spec
+            .writes
+            .iter()
+            .find(|b| !matches!(b.dtype, Dtype::U8 | Dtype::U16 | Dtype::I16 | Dtype::I32 | Dtype::F32 | Dtype::F64))
+        {
+            return Err(Error::bug(format!("analysis {}: no output plane holds {}", spec.name, band.dtype)));
+        }
+        self.jobs.push(Job { analysis: Box::new(analysis), spec, reads, outputs });
+        Ok(Handle { index: self.jobs.len() - 1, partial: PhantomData })
     }
+
     /// Says what would be done.
     ///
     /// # Errors
     /// [`crate::error::Kind::Limit`] with the least memory that works.
-    pub fn plan(&self, _limits: &Limits) -> Result<Plan> {
-        Err(Error::bug(format!("engine not built: {} {}", self.name, self.grid.cols)))
+    pub fn plan(&self, limits: &Limits) -> Result<Plan> {
+        Ok(Layout::new(self, limits)?.plan)
     }
-    /// Runs the pass.
+
+    /// Runs the pass. Sinks finish only after every tile is committed.
     ///
     /// # Errors
-    /// The first error in tile order; nothing is written then.
-    pub fn run(self, _limits: &Limits, _progress: &dyn Progress, _cancel: &Cancel) -> Result<Outcome> {
-        Err(Error::bug(format!("engine not built {}", self.clip.is_some())))
+    /// The first error in tile order; sinks are dropped unfinished then, so nothing appears.
+    pub fn run(self, limits: &Limits, progress: &dyn Progress, cancel: &Cancel) -> Result<Outcome> {
+        let layout = Layout::new(&self, limits)?;
+        run::run(self, &layout, progress, cancel)
+    }
+}
+
+impl Channel {
+    fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source, &other.source)
+            && self.band == other.band
+            && (self.scale, self.offset) == (other.scale, other.offset)
+            && self.nodata.map(f64::to_bits) == other.nodata.map(f64::to_bits)
+            && self.valid == other.valid
+            && self.masks == other.masks
+    }
+}
+
+impl MaskSource {
+    fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source, &other.source)
+            && self.band == other.band
+            && self.rule == other.rule
+            && self.buffered == other.buffered
+            && self.buffer_px == other.buffer_px
     }
 }

@@ -5,5 +5,6 @@ pub mod atomic;
 pub mod gdal;
 pub mod geotiff;
 pub mod lock;
+pub mod memory;
 pub mod table;
 pub mod vector;

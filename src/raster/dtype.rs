@@ -192,3 +192,14 @@ impl Default for Raw {
         Self { samples: Samples::U8(Vec::new()), mask: None }
     }
 }
+
+macro_rules! from_vec {
+    ($($variant:ident $t:ty),*) => {$(
+        impl From<Vec<$t>> for Samples {
+            fn from(v: Vec<$t>) -> Self {
+                Self::$variant(v)
+            }
+        }
+    )*};
+}
+from_vec!(U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64, F32 f32, F64 f64);

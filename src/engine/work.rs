@@ -1,0 +1,271 @@
+//! What a worker does with a chunk: read once, then decode, compute, guard and encode tile by tile.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::contract::{TileIn, TileOut};
+use super::decode::{Decoding, decode};
+use super::erased::AnyPartial;
+use super::guard::guard;
+use super::limits::Cancel;
+use super::mask;
+use super::outcome::{ChannelCounts, Counts};
+use super::pass::{Job, Pass};
+use super::plan::Layout;
+use crate::error::{Error, Result};
+use crate::grid::Window;
+use crate::raster::plane::Values;
+use crate::raster::{Encoded, OutPlane, Plane, Raw, Reader};
+
+/// A computed tile waiting for its turn.
+pub(super) struct TileDone {
+    pub(super) window: Window,
+    pub(super) jobs: Vec<JobDone>,
+    pub(super) channels: Vec<ChannelCounts>,
+}
+
+/// What one analysis made of a tile.
+pub(super) struct JobDone {
+    /// One an output.
+    pub(super) encoded: Vec<Encoded>,
+    pub(super) partial: AnyPartial,
+    pub(super) counts: Counts,
+}
+
+/// A computed chunk, or why not.
+pub(super) struct ChunkDone {
+    pub(super) chunk: usize,
+    pub(super) tiles: Result<Vec<TileDone>>,
+    /// Bytes the encoded tiles hold.
+    pub(super) bytes: u64,
+    /// Reads of sources.
+    pub(super) reads: u64,
+}
+
+/// Buffers and file handles of one worker, kept from chunk to chunk: after the first, nothing large is allocated.
+#[derive(Default)]
+struct Desk {
+    readers: Vec<Option<Box<dyn Reader>>>,
+    raws: Vec<Vec<Raw>>,
+    /// Window of the source each input holds; none where the source has nothing there.
+    inside: Vec<Option<Window>>,
+    marks: Vec<u8>,
+    /// Masks on their own grids, with their windows.
+    masks: Vec<(Window, Vec<u8>)>,
+    /// Masks on the tile.
+    tile_masks: Vec<Vec<u8>>,
+    keep: Vec<bool>,
+    planes: Vec<Plane>,
+}
+
+/// What all workers share.
+pub(super) struct Shop<'a> {
+    pass: &'a Pass,
+    layout: &'a Layout,
+    cancel: &'a Cancel,
+    desks: Mutex<Vec<Desk>>,
+    /// The lowest chunk that failed; later ones need no work.
+    failed: AtomicUsize,
+}
+
+impl<'a> Shop<'a> {
+    pub(super) fn new(pass: &'a Pass, layout: &'a Layout, cancel: &'a Cancel) -> Self {
+        Self { pass, layout, cancel, desks: Mutex::default(), failed: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// Works on a chunk. Never panics: a panic becomes an error that names its tile.
+    pub(super) fn work(&self, chunk: usize) -> ChunkDone {
+        let mut desk = self.desks.lock().ok().and_then(|mut d| d.pop()).unwrap_or_default();
+        let mut done = ChunkDone { chunk, tiles: Ok(Vec::new()), bytes: 0, reads: 0 };
+        done.tiles = self.guarded(&mut desk, chunk, &mut done.reads);
+        match &done.tiles {
+            Ok(tiles) => {
+                let encoded = tiles.iter().flat_map(|t| &t.jobs).flat_map(|j| &j.encoded).map(|e| e.bytes).sum::<u64>();
+                let partials = self.pass.jobs.iter().map(|j| j.spec.scratch_fixed).sum::<u64>();
+                done.bytes = encoded + partials * tiles.len() as u64;
+                // A desk that saw a panic may hold half-filled buffers and is dropped instead.
+                if let Ok(mut desks) = self.desks.lock() {
+                    desks.push(desk);
+                }
+            }
+            Err(_) => {
+                self.failed.fetch_min(chunk, Ordering::SeqCst);
+            }
+        }
+        done
+    }
+
+    fn guarded(&self, desk: &mut Desk, chunk: usize, reads: &mut u64) -> Result<Vec<TileDone>> {
+        let stage = Cell::new("reading");
+        let read = catch_unwind(AssertUnwindSafe(|| self.read(desk, chunk, reads)));
+        let window = self.layout.chunk_window(chunk);
+        read.unwrap_or_else(|panic| Err(died(stage.get(), window, &*panic)))?;
+        let tiles = self.layout.tiles_of(chunk);
+        let mut done = Vec::with_capacity(tiles.len());
+        for tile in tiles {
+            self.cancel.check()?;
+            if self.failed.load(Ordering::SeqCst) < chunk {
+                return Err(Error::bug("an earlier tile failed"));
+            }
+            let window = self.layout.tiling.window(tile);
+            let result = catch_unwind(AssertUnwindSafe(|| self.tile(desk, window, &stage)));
+            done.push(result.unwrap_or_else(|panic| Err(died(stage.get(), window, &*panic)))?);
+        }
+        Ok(done)
+    }
+
+    /// Reads every source once and evaluates the mask bands.
+    fn read(&self, desk: &mut Desk, chunk: usize, reads: &mut u64) -> Result<()> {
+        let (layout, pass) = (self.layout, self.pass);
+        self.cancel.check()?;
+        let window = layout.chunk_window(chunk).grow(layout.halo);
+        let n = layout.inputs.len();
+        desk.readers.resize_with(n, || None);
+        desk.raws.resize_with(n, Vec::new);
+        desk.inside.resize(n, None);
+        for (i, input) in layout.inputs.iter().enumerate() {
+            desk.inside[i] = input.read_window(window).filter(|w| !input.source.is_empty(*w));
+            let Some(inside) = desk.inside[i] else { continue };
+            let reader = match &mut desk.readers[i] {
+                Some(reader) => reader,
+                empty => empty.insert(input.source.open()?),
+            };
+            let raws = &mut desk.raws[i];
+            raws.resize_with(input.bands.len(), Raw::default);
+            reader.read(&input.bands, inside, raws)?;
+            *reads += 1;
+            if let Some(raw) = raws.iter().find(|r| {
+                r.samples.len() != inside.cells() || r.mask.as_ref().is_some_and(|m| m.len() != inside.cells())
+            }) {
+                let found = raw.samples.len();
+                return Err(Error::bug(format!("{}: {inside}: reader delivered {found} samples", input.source.name())));
+            }
+        }
+        desk.masks.resize_with(layout.masks.len(), || (window, Vec::new()));
+        for ((m, slot), (area, out)) in layout.masks.iter().zip(&mut desk.masks) {
+            let (mask, input) = (&pass.masks[*m], &layout.inputs[slot.input]);
+            *area = input.under(window);
+            let raw = desk.inside[slot.input].map(|inside| (&desk.raws[slot.input][slot.band], inside));
+            let nodata = input.source.bands()[mask.band].nodata;
+            mask::evaluate(mask, nodata, raw, *area, &mut desk.marks, out);
+        }
+        Ok(())
+    }
+
+    fn tile(&self, desk: &mut Desk, window: Window, stage: &Cell<&'a str>) -> Result<TileDone> {
+        stage.set("decoding");
+        let channels = self.decode(desk, window)?;
+        let mut jobs = Vec::with_capacity(self.pass.jobs.len());
+        for job in &self.pass.jobs {
+            stage.set(&job.spec.name);
+            jobs.push(self.job(job, desk, window)?);
+        }
+        Ok(TileDone { window, jobs, channels })
+    }
+
+    /// Planes of all channels for a tile.
+    fn decode(&self, desk: &mut Desk, window: Window) -> Result<Vec<ChannelCounts>> {
+        let (layout, pass) = (self.layout, self.pass);
+        let haloed = window.grow(layout.halo);
+        desk.tile_masks.resize_with(layout.masks.len(), Vec::new);
+        for (((_, slot), (area, cells)), out) in layout.masks.iter().zip(&desk.masks).zip(&mut desk.tile_masks) {
+            spread(cells, *area, &layout.inputs[slot.input], haloed, out);
+        }
+        if let Some(clip) = &pass.clip {
+            desk.keep.clear();
+            desk.keep.resize(haloed.cells(), true);
+            clip.apply(haloed, &mut desk.keep);
+        }
+        if desk.planes.is_empty() {
+            desk.planes.extend(layout.channels.iter().map(|(c, slot)| {
+                let (channel, input) = (&pass.channels[*c], &layout.inputs[slot.input]);
+                let f32s = input.source.bands()[channel.band].dtype.fits_f32();
+                let values = if f32s { Values::F32(Vec::new()) } else { Values::F64(Vec::new()) };
+                Plane { cols: 0, rows: 0, values, scale: channel.scale, offset: channel.offset }
+            }));
+        }
+        let mut all = Vec::with_capacity(layout.channels.len());
+        for ((c, slot), plane) in layout.channels.iter().zip(&mut desk.planes) {
+            let (channel, input) = (&pass.channels[*c], &layout.inputs[slot.input]);
+            let mut counts = ChannelCounts::default();
+            let masks = layout.masks.iter().zip(&desk.tile_masks).filter(|((m, _), _)| channel.masks.contains(m));
+            let job = Decoding {
+                what: (input.source.name(), &channel.name),
+                raw: desk.inside[slot.input].map(|inside| (&desk.raws[slot.input][slot.band], inside)),
+                nest: input.nest,
+                window: haloed,
+                halo: layout.halo,
+                nodata: channel.nodata,
+                valid: channel.valid.as_ref().map(|v| (*v.start(), *v.end())),
+                masks: masks.map(|(_, cells)| cells.as_slice()).collect(),
+                keep: pass.clip.is_some().then_some(desk.keep.as_slice()),
+            };
+            decode(&job, plane, &mut counts)?;
+            all.push(counts);
+        }
+        Ok(all)
+    }
+
+    /// One analysis on one tile, and its planes encoded for their sinks.
+    fn job(&self, job: &Job, desk: &Desk, window: Window) -> Result<JobDone> {
+        let slot = |c: &usize| self.layout.channels.iter().position(|(used, _)| used == c);
+        let planes: Vec<&Plane> = job.reads.iter().filter_map(|c| slot(c).map(|s| &desk.planes[s])).collect();
+        let halo = self.layout.halo;
+        let input = TileIn { window, grid: &self.pass.grid, halo, planes };
+        let planes = job.spec.writes.iter().map(|b| OutPlane::filled(b.dtype, b.nodata, window.cells())).collect();
+        let mut out = TileOut { cols: window.cols, planes };
+        let partial = job.analysis.tile(&input, &mut out)?;
+        let mut counts = Counts { cells: window.cells() as u64, ..Counts::default() };
+        for (band, plane) in job.spec.writes.iter().zip(&mut out.planes) {
+            if plane.len() != window.cells() || plane.dtype() != band.dtype {
+                return Err(Error::bug(format!(
+                    "analysis {} replaced plane {} by another shape",
+                    job.spec.name, band.name
+                )));
+            }
+            guard(band, plane, &input.planes, halo, window.cols, &mut counts);
+        }
+        let mut left: Vec<usize> = vec![0; out.planes.len()];
+        job.outputs.iter().flat_map(|o| &o.planes).for_each(|p| left[*p] += 1);
+        let mut encoded = Vec::with_capacity(job.outputs.len());
+        for output in &job.outputs {
+            let give = output.planes.iter().map(|p| {
+                left[*p] -= 1;
+                if left[*p] == 0 {
+                    std::mem::replace(&mut out.planes[*p], OutPlane::U8(Vec::new()))
+                } else {
+                    out.planes[*p].clone()
+                }
+            });
+            let planes = give.collect();
+            encoded.push(output.sink.encode(window, planes)?);
+        }
+        Ok(JobDone { encoded, partial, counts })
+    }
+}
+
+/// Copies a mask from its own grid onto the cells of a tile.
+fn spread(cells: &[u8], area: Window, input: &super::plan::Input, tile: Window, out: &mut Vec<u8>) {
+    let k = input.nest.factor as i64;
+    out.clear();
+    out.reserve(tile.cells());
+    for row in tile.row..tile.row_end() {
+        let r = ((row - input.nest.row).div_euclid(k) - area.row) as usize * area.cols;
+        let at = |col: i64| r + ((col - input.nest.col).div_euclid(k) - area.col) as usize;
+        if k == 1 {
+            out.extend_from_slice(&cells[at(tile.col)..at(tile.col) + tile.cols]);
+        } else {
+            out.extend((tile.col..tile.col_end()).map(|col| cells[at(col)]));
+        }
+    }
+}
+
+/// A panic as an error that names the analysis and the tile.
+fn died(stage: &str, window: Window, panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned());
+    Error::bug(format!("{stage}: tile {window}: {text}; please report this"))
+}
