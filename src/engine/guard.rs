@@ -17,7 +17,7 @@ pub(super) fn guard(
     let range = (*band.valid.start(), *band.valid.end());
     let nodata = band.nodata;
     match out {
-        OutPlane::F32(v) => floats(v, f32::NAN, |x| f64::from(x), range, input, halo, cols, counts),
+        OutPlane::F32(v) => floats(v, f32::NAN, f64::from, range, input, halo, cols, counts),
         OutPlane::F64(v) => floats(v, f64::NAN, |x| x, range, input, halo, cols, counts),
         OutPlane::U8(v) => integers(v, nodata as u8, f64::from, range, counts),
         OutPlane::U16(v) => integers(v, nodata as u16, f64::from, range, counts),
@@ -26,7 +26,6 @@ pub(super) fn guard(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one loop over rows, shared by two float types")]
 fn floats<T: Copy>(
     values: &mut [T],
     nan: T,

@@ -51,6 +51,7 @@ impl MemorySource {
     ///
     /// # Errors
     /// Where the shape is not that of the grid.
+    #[expect(clippy::needless_pass_by_value, reason = "a view is passed like a reference")]
     pub fn array<T: Copy>(self, band: Band, pixels: ArrayView2<'_, T>) -> Result<Self>
     where
         Vec<T>: Into<Samples>,
@@ -149,6 +150,15 @@ impl Collected {
     pub fn planes(&self) -> Option<Vec<OutPlane>> {
         self.0.lock().ok().and_then(|p| p.clone())
     }
+
+    /// An f32 plane as an array of (row, col); none where the pass is not over or the plane is of another type.
+    #[must_use]
+    pub fn array(&self, plane: usize, grid: &Grid) -> Option<Array2<f32>> {
+        match self.planes()?.into_iter().nth(plane)? {
+            OutPlane::F32(v) => Array2::from_shape_vec((grid.rows, grid.cols), v).ok(),
+            _ => None,
+        }
+    }
 }
 
 impl CollectSink {
@@ -210,11 +220,40 @@ fn paste(tile: &OutPlane, plane: &mut OutPlane, cols: usize, window: Window) {
     pairs!(U8 U16 I16 I32 F32 F64);
 }
 
-/// An f32 plane as an array of (row, col); none where the plane is of another type or size.
-#[must_use]
-pub fn to_array(plane: OutPlane, grid: &Grid) -> Option<Array2<f32>> {
-    match plane {
-        OutPlane::F32(v) => Array2::from_shape_vec((grid.rows, grid.cols), v).ok(),
-        _ => None,
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::raster::Dtype;
+
+    fn grid() -> Grid {
+        Grid::unplaced(3, 2, "test", None)
+    }
+
+    #[test]
+    fn window_of_an_array_is_read_in_row_order() {
+        let pixels = array![[1u16, 2, 3], [4, 5, 6]];
+        let s = MemorySource::new("m", grid()).array(Band::new(Dtype::U8), pixels.view()).unwrap();
+        assert_eq!(s.bands()[0].dtype, Dtype::U16);
+        let mut raw = [Raw::default()];
+        s.open().unwrap().read(&[0], Window::new(1, 0, 2, 2), &mut raw).unwrap();
+        assert_eq!(raw[0].samples, Samples::U16(vec![2, 3, 5, 6]));
+        let wrong = array![[1u16, 2], [4, 5]];
+        assert!(MemorySource::new("m", grid()).array(Band::new(Dtype::U8), wrong.view()).is_err());
+    }
+
+    #[test]
+    fn tiles_are_pasted_where_they_belong() {
+        let (sink, done) = CollectSink::new(&grid());
+        for (window, values) in
+            [(Window::new(0, 0, 2, 2), vec![1.0, 2.0, 4.0, 5.0]), (Window::new(2, 0, 1, 2), vec![3.0, 6.0])]
+        {
+            let encoded = sink.encode(window, vec![OutPlane::F32(values)]).unwrap();
+            sink.commit(window, encoded).unwrap();
+        }
+        assert!(done.planes().is_none(), "nothing appears before the end");
+        sink.finish().unwrap();
+        assert_eq!(done.array(0, &grid()).unwrap(), array![[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     }
 }

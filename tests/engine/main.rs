@@ -1,5 +1,7 @@
 //! The engine against brute force, under every number of threads and memory ceiling.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in helpers too")]
+
 mod determinism;
 mod failures;
 mod inputs;
