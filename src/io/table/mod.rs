@@ -98,10 +98,7 @@ mod tests {
         t.rows.push(vec![Value::Text("a,\"b\"\n".into()), Value::Real(f64::NAN), Value::Null]);
         t.rows.push(vec![Value::Text("-5".into()), Value::Real(1e-9), Value::Bool(true)]);
         let text = String::from_utf8(csv(&t).unwrap()).unwrap();
-        assert_eq!(
-            text,
-            "zone,bare_ha,n\n'=cmd(),0.30000000000000004,3\n\"a,\"\"b\"\"\n\",,\n-5,1e-9,true\n"
-        );
+        assert_eq!(text, "zone,bare_ha,n\n'=cmd(),0.30000000000000004,3\n\"a,\"\"b\"\"\n\",,\n-5,1e-9,true\n");
         let json: serde_json::Value = serde_json::from_slice(&json(&t).unwrap()).unwrap();
         assert_eq!(json[0]["bare_ha"], 0.1 + 0.2);
         assert!(json[1]["bare_ha"].is_null());

@@ -5,7 +5,8 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 
 use flatgeobuf::{
-    ColumnType, FallibleStreamingIterator, FeatureProperties, FgbCrs, FgbReader, FgbWriter, FgbWriterOptions, GeometryType,
+    ColumnType, FallibleStreamingIterator, FeatureProperties, FgbCrs, FgbReader, FgbWriter, FgbWriterOptions,
+    GeometryType,
 };
 use geozero::wkb::Wkb;
 use geozero::{ColumnValue, CoordDimensions, PropertyProcessor, ToWkb};
@@ -38,7 +39,9 @@ impl PropertyProcessor for Row {
                 ColumnValue::ULong(v) => i64::try_from(*v).map_or(Value::Real(*v as f64), Value::Int),
                 ColumnValue::Float(v) => Value::Real(f64::from(*v)),
                 ColumnValue::Double(v) => Value::Real(*v),
-                ColumnValue::String(v) | ColumnValue::Json(v) | ColumnValue::DateTime(v) => Value::Text((*v).to_owned()),
+                ColumnValue::String(v) | ColumnValue::Json(v) | ColumnValue::DateTime(v) => {
+                    Value::Text((*v).to_owned())
+                }
                 ColumnValue::Binary(_) => Value::Null,
             };
         }
@@ -49,14 +52,16 @@ impl PropertyProcessor for Row {
 /// Reads a FlatGeobuf file.
 pub(super) fn read(path: &Path) -> Result<Layer> {
     let file = File::open(path).map_err(|e| Error::from_io("opening", &e))?;
-    let mut reader = FgbReader::open(BufReader::new(file)).map_err(bad)?;
+    let reader = FgbReader::open(BufReader::new(file)).map_err(bad)?;
     let header = reader.header();
     let name = header.name().unwrap_or("layer").to_owned();
     let columns: Vec<String> =
         header.columns().map(|c| c.iter().map(|c| c.name().to_owned()).collect()).unwrap_or_default();
     let crs = match header.crs().map(|c| c.code()).filter(|c| *c != 0) {
         None => None,
-        Some(code) => Some(Crs::from_epsg(u16::try_from(code).map_err(|_| bad(format!("CRS code {code} is unknown")))?)?),
+        Some(code) => {
+            Some(Crs::from_epsg(u16::try_from(code).map_err(|_| bad(format!("CRS code {code} is unknown")))?)?)
+        }
     };
     let mut features = Vec::new();
     let mut stream = reader.select_all().map_err(bad)?;
@@ -88,13 +93,13 @@ fn column_type(layer: &Layer, column: usize) -> ColumnType {
 
 /// Writes a layer with a spatial index.
 pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
-    let fail = |e: flatgeobuf::Error| Error::io(format!("writing {}: {e}", path.display()));
+    let fail = |e: &dyn std::fmt::Display| Error::io(format!("writing {}: {e}", path.display()));
     let kind = if all_points(&layer.features) { GeometryType::Point } else { GeometryType::MultiPolygon };
     let code = layer.crs.as_ref().and_then(|c| c.epsg);
     let wkt = code.and_then(crs_definitions::from_code).map(|d| d.wkt);
     let crs = FgbCrs { code: code.map_or(0, i32::from), org: code.map(|_| "EPSG"), wkt, ..FgbCrs::default() };
     let options = FgbWriterOptions { crs, ..FgbWriterOptions::default() };
-    let mut writer = FgbWriter::create_with_options(&layer.name, kind, options).map_err(fail)?;
+    let mut writer = FgbWriter::create_with_options(&layer.name, kind, options).map_err(|e| fail(&e))?;
     let kinds: Vec<ColumnType> = (0..layer.columns.len()).map(|i| column_type(layer, i)).collect();
     for (column, kind) in layer.columns.iter().zip(&kinds) {
         writer.add_column(column, *kind, |_, _| {});
@@ -108,10 +113,10 @@ pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
                     set(f, i, &layer.columns[i], value, kinds[i]);
                 }
             })
-            .map_err(fail)?;
+            .map_err(|e| fail(&e))?;
     }
     let mut data = Vec::new();
-    writer.write(&mut data).map_err(fail)?;
+    writer.write(&mut data).map_err(|e| fail(&e))?;
     let mut file = AtomicFile::create(path, overwrite)?;
     file.write_all(&data).map_err(|e| Error::from_io(&format!("writing {}", path.display()), &e))?;
     file.commit()

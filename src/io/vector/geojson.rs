@@ -82,7 +82,8 @@ pub(super) fn read(path: &Path, bytes: u64) -> Result<Layer> {
     let text = decode(&data)?;
     let mut documents = Vec::new();
     for document in serde_json::Deserializer::from_str(text).into_iter::<Document>() {
-        documents.push(document.map_err(|e| Error::input(format!("not valid GeoJSON: {e}; fetch or repair the file")))?);
+        documents
+            .push(document.map_err(|e| Error::input(format!("not valid GeoJSON: {e}; fetch or repair the file")))?);
     }
     let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     build(name, documents)
@@ -112,7 +113,9 @@ fn build(name: String, documents: Vec<Document>) -> Result<Layer> {
         }
         match (document.kind.as_str(), document.features) {
             ("FeatureCollection", Some(list)) => features.extend(list),
-            ("Feature", _) => features.push(JsonFeature { properties: document.properties, geometry: document.geometry }),
+            ("Feature", _) => {
+                features.push(JsonFeature { properties: document.properties, geometry: document.geometry })
+            }
             (other, _) => {
                 return Err(Error::input(format!("type {other:?} is not a GeoJSON Feature or FeatureCollection")));
             }
@@ -231,7 +234,10 @@ pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
     let mut file = AtomicFile::create(path, overwrite)?;
     let fail = |e: std::io::Error| Error::from_io(&format!("writing {}", path.display()), &e);
     let crs = if to_lonlat.is_some() { "" } else { "\"crs\": null,\n" };
-    let head = format!("{{\n\"type\": \"FeatureCollection\",\n\"name\": {},\n{crs}\"features\": [\n", Json::from(layer.name.as_str()));
+    let head = format!(
+        "{{\n\"type\": \"FeatureCollection\",\n\"name\": {},\n{crs}\"features\": [\n",
+        Json::from(layer.name.as_str())
+    );
     file.write_all(head.as_bytes()).map_err(fail)?;
     for (i, feature) in features.iter().enumerate() {
         let end = if i + 1 < features.len() { ",\n" } else { "\n" };

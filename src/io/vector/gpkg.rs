@@ -54,9 +54,11 @@ pub(super) fn read(path: &Path, layer: Option<&str>) -> Result<Layer> {
         .map_err(|_| Error::input(format!("layer {table:?} has no row in gpkg_geometry_columns")))?;
     let crs = reference_system(&db, srs)?;
     let mut statement = db.prepare(&format!("SELECT * FROM {} ORDER BY rowid", quoted(&table))).map_err(sql)?;
-    let names: Vec<String> = statement.column_names().iter().map(ToString::to_string).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let Some(geometry_at) = names.iter().position(|n| *n == column) else {
-        return Err(Error::input(format!("layer {table:?} has no geometry column {column:?}, which the registry names")));
+        return Err(Error::input(format!(
+            "layer {table:?} has no geometry column {column:?}, which the registry names"
+        )));
     };
     let key = primary_key(&db, &table)?;
     let kept: Vec<usize> = (0..names.len()).filter(|i| *i != geometry_at && Some(&names[*i]) != key.as_ref()).collect();
@@ -128,7 +130,8 @@ fn attribute(value: ValueRef<'_>) -> Value {
 
 /// A geometry blob: magic `GP`, version, flags, spatial reference, envelope, then WKB.
 fn blob(bytes: &[u8]) -> Result<Geometry> {
-    let header = bytes.get(..8).ok_or_else(|| Error::input(format!("the geometry is {} bytes short", 8 - bytes.len())))?;
+    let header =
+        bytes.get(..8).ok_or_else(|| Error::input(format!("the geometry is {} bytes short", 8 - bytes.len())))?;
     if &header[..2] != b"GP" {
         return Err(Error::input("the geometry does not start with GP"));
     }
@@ -153,14 +156,21 @@ fn blob(bytes: &[u8]) -> Result<Geometry> {
 /// Writes one layer. The database is built in memory and lands by the atomic path of all outputs.
 pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
     let bug = |e: rusqlite::Error| Error::bug(format!("building {}: {e}", path.display()));
-    let db = Connection::open_in_memory().map_err(bug)?;
+    let mut db = Connection::open_in_memory().map_err(bug)?;
     db.execute_batch(REGISTRY).map_err(bug)?;
     let srs = register_crs(&db, layer.crs.as_ref()).map_err(bug)?;
     let kind = if all_points(&layer.features) { "POINT" } else { "MULTIPOLYGON" };
     let bounds = bounds(&layer.features);
     db.execute(
         "INSERT INTO gpkg_contents VALUES (?1, 'features', ?1, '', '1970-01-01T00:00:00.000Z', ?2, ?3, ?4, ?5, ?6)",
-        params![layer.name, bounds.map(|b| b[0]), bounds.map(|b| b[1]), bounds.map(|b| b[2]), bounds.map(|b| b[3]), srs],
+        params![
+            layer.name,
+            bounds.map(|b| b[0]),
+            bounds.map(|b| b[1]),
+            bounds.map(|b| b[2]),
+            bounds.map(|b| b[3]),
+            srs
+        ],
     )
     .map_err(bug)?;
     db.execute("INSERT INTO gpkg_geometry_columns VALUES (?1, 'geom', ?2, ?3, 0, 0)", params![layer.name, kind, srs])
@@ -193,7 +203,7 @@ INSERT INTO gpkg_spatial_ref_sys VALUES
 ";
 
 fn register_crs(db: &Connection, crs: Option<&Crs>) -> rusqlite::Result<i64> {
-    let mut add = |code: u16, name: &str| -> rusqlite::Result<i64> {
+    let add = |code: u16, name: &str| -> rusqlite::Result<i64> {
         let wkt = crs_definitions::from_code(code).map_or("undefined", |d| d.wkt);
         db.execute(
             "INSERT OR IGNORE INTO gpkg_spatial_ref_sys VALUES (?1, ?2, 'EPSG', ?2, ?3, NULL)",
@@ -240,11 +250,15 @@ fn column_type(layer: &Layer, column: usize) -> &'static str {
 
 fn fill(db: &Connection, layer: &Layer, kind: &str, srs: i32) -> rusqlite::Result<()> {
     // `fid` and `geom` are ours; an attribute of the same name would be a second column of that name.
-    let column_name = |c: &str| if ["fid", "geom"].contains(&c.to_ascii_lowercase().as_str()) { format!("{c}_") } else { c.to_owned() };
+    let column_name = |c: &str| {
+        if ["fid", "geom"].contains(&c.to_ascii_lowercase().as_str()) { format!("{c}_") } else { c.to_owned() }
+    };
     let columns: Vec<String> = layer.columns.iter().map(|c| quoted(&column_name(c))).collect();
     let typed: String = columns.iter().enumerate().map(|(i, c)| format!(", {c} {}", column_type(layer, i))).collect();
     let table = quoted(&layer.name);
-    db.execute_batch(&format!("CREATE TABLE {table} (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom {kind}{typed})"))?;
+    db.execute_batch(&format!(
+        "CREATE TABLE {table} (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom {kind}{typed})"
+    ))?;
     let names: String = columns.iter().map(|c| format!(", {c}")).collect();
     let marks: String = (0..columns.len()).map(|i| format!(", ?{}", i + 2)).collect();
     db.execute_batch("BEGIN")?;

@@ -160,7 +160,10 @@ mod tests {
     #[test]
     fn polygons_survive_a_round_trip() {
         let ring = vec![(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 0.0)];
-        let g = Geometry::Polygons(vec![Polygon { rings: vec![ring.clone()] }, Polygon { rings: vec![ring.clone(), ring] }]);
+        let g = Geometry::Polygons(vec![
+            Polygon { rings: vec![ring.clone()] },
+            Polygon { rings: vec![ring.clone(), ring] },
+        ]);
         let mut bytes = Vec::new();
         append(&g, &mut bytes);
         assert_eq!(parse(&bytes).unwrap(), g);
