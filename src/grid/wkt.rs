@@ -124,7 +124,7 @@ fn base(geogcs: &Node) -> Option<String> {
         "NORTHAMERICAN1983" | "NORTHAMERICANDATUM1983" => Some("+datum=NAD83"),
         "ETRS1989" | "EUROPEANTERRESTRIALREFERENCESYSTEM1989" => Some("+ellps=GRS80 +towgs84=0,0,0,0,0,0,0"),
         "OSGB1936" => Some("+datum=OSGB36"),
-        _ => None,
+        other => national_datum(other),
     };
     let meridian = geogcs.child(&["PRIMEM"]).and_then(|m| m.numbers.first()).copied().unwrap_or(0.0);
     let pm = if meridian == 0.0 { String::new() } else { format!(" +pm={meridian}") };
@@ -137,6 +137,19 @@ fn base(geogcs: &Node) -> Option<String> {
         .child(&["TOWGS84"])
         .map(|t| format!(" +towgs84={}", t.numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")));
     Some(format!("{shape}{}{pm}", shift.unwrap_or_default()))
+}
+
+/// Ellipsoid and shift of national datums that ESRI files name without a code, as EPSG's geographic system has them.
+fn national_datum(squeezed: &str) -> Option<&'static str> {
+    let code = match squeezed {
+        "CH1903" => 4149,
+        "AMERSFOORT" => 4289,
+        "SJTSK" => 4156,
+        "MGI" => 4312,
+        _ => return None,
+    };
+    let definition = crs_definitions::from_code(code)?.proj4;
+    definition.strip_prefix("+proj=longlat ").map(|d| d.trim_end_matches("+no_defs").trim_end())
 }
 
 /// PROJ string of a WKT 1 projected system with a method we know.
@@ -197,6 +210,14 @@ fn projection(root: &Node) -> Option<String> {
             put("lat_0", lat0);
             "laea"
         }
+        // Azimuth 90 is the Swiss form of the oblique Mercator; other azimuths are not supported.
+        "hotineobliquemercatorazimuthcenter" | "swissobliquecylindrical"
+            if get(&["azimuth"]).unwrap_or(90.0) == 90.0 =>
+        {
+            put("lat_0", lat0);
+            put("k_0", k);
+            "somerc"
+        }
         "mercatorauxiliarysphere" | "popularvisualisationpseudomercator" => {
             return crs_definitions::from_code(3857).map(|d| d.proj4.to_owned());
         }
@@ -241,7 +262,7 @@ mod tests {
     #[test]
     fn junk_is_an_error() {
         for text in ["PROJCS[", "LOCAL_CS[\"x\"]", "GEOGCS[\"a\"]", &"A[".repeat(100_000)] {
-            assert!(Crs::from_wkt(text).is_err(), "{:.20}", text);
+            assert!(Crs::from_wkt(text).is_err(), "{text:.20}");
         }
     }
 }

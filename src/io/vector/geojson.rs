@@ -114,7 +114,7 @@ fn build(name: String, documents: Vec<Document>) -> Result<Layer> {
         match (document.kind.as_str(), document.features) {
             ("FeatureCollection", Some(list)) => features.extend(list),
             ("Feature", _) => {
-                features.push(JsonFeature { properties: document.properties, geometry: document.geometry })
+                features.push(JsonFeature { properties: document.properties, geometry: document.geometry });
             }
             (other, _) => {
                 return Err(Error::input(format!("type {other:?} is not a GeoJSON Feature or FeatureCollection")));

@@ -47,10 +47,7 @@ pub(super) fn read(path: &Path) -> Result<Layer> {
 
 fn projection(prj: &Path) -> Result<Option<Crs>> {
     let Ok(wkt) = std::fs::read_to_string(prj) else { return Ok(None) };
-    let definition = proj4wkt::wkt_to_projstring(&wkt)
-        .map_err(|e| Error::input(format!("{}: the projection is not understood ({e})", prj.display())))?;
-    let name = wkt.split('"').nth(1).unwrap_or("projection of the .prj").to_owned();
-    Crs::from_proj(&definition, None, &name).map(Some)
+    Crs::from_wkt(&wkt).map(Some).map_err(|e| e.context(prj.display()))
 }
 
 fn attribute(value: FieldValue) -> Value {
