@@ -1,0 +1,143 @@
+//! An input file with positioned, bounds-checked reads that notices when the file changes underneath.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// What identifies the content of a file well enough to notice a replacement, a cut or an append.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(meta: &Metadata) -> Self {
+        Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            len: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        }
+    }
+}
+
+/// An open regular file. One handle serves all workers: reads carry their position.
+pub(super) struct InputFile {
+    name: String,
+    path: PathBuf,
+    file: File,
+    stamp: Stamp,
+}
+
+impl InputFile {
+    /// Opens `path`, which messages call by the name the user gave.
+    ///
+    /// # Errors
+    /// Missing or unreadable file.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|e| Error::from_io(&format!("opening {name}"), &e))?;
+        let meta = file.metadata().map_err(|e| Error::from_io(&format!("opening {name}"), &e))?;
+        Ok(Self { name, path: path.to_owned(), file, stamp: Stamp::of(&meta) })
+    }
+
+    /// Name for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Path as given.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of the file when it was opened.
+    pub(super) fn len(&self) -> u64 {
+        self.stamp.len
+    }
+
+    /// An input error about this file.
+    pub(super) fn bad(&self, what: impl std::fmt::Display) -> Error {
+        Error::input(format!("{}: {what}", self.name))
+    }
+
+    /// Fills `buf` from byte `at`.
+    ///
+    /// # Errors
+    /// Input error where the file ends before, with `what` was to be read; I/O error of the read.
+    pub(super) fn read_at(&self, buf: &mut [u8], at: u64, what: &str) -> Result<()> {
+        self.check_range(at, buf.len() as u64, what)?;
+        self.file.read_exact_at(buf, at).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => self.changed(),
+            _ => Error::io(format!("reading {}: {what}: {e}", self.name)),
+        })
+    }
+
+    /// Fails where `len` bytes from `at` do not lie inside the file.
+    ///
+    /// # Errors
+    /// Input error with both figures.
+    pub(super) fn check_range(&self, at: u64, len: u64, what: &str) -> Result<()> {
+        match at.checked_add(len) {
+            Some(end) if end <= self.len() => Ok(()),
+            _ => Err(self.bad(format!(
+                "{what} lies outside the file (bytes {at}..{}, the file has {}); it is damaged or cut short, fetch it \
+                 again",
+                u128::from(at) + u128::from(len),
+                self.len()
+            ))),
+        }
+    }
+
+    /// Fails where the file is no longer the one that was opened.
+    ///
+    /// # Errors
+    /// Input error that says so.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        match std::fs::metadata(&self.path) {
+            Ok(meta) if Stamp::of(&meta) == self.stamp => Ok(()),
+            _ => Err(self.changed()),
+        }
+    }
+
+    fn changed(&self) -> Error {
+        self.bad("the file changed while it was read (replaced, cut or grown); run again when it is complete")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn reads_past_the_end_name_both_figures() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("short.tif");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let file = InputFile::open(&path).unwrap();
+        let mut buf = [0; 4];
+        file.read_at(&mut buf, 6, "header").unwrap();
+        assert_eq!(&buf, b"6789");
+        let e = file.read_at(&mut buf, 8, "header").unwrap_err().to_string();
+        assert!(e.contains("short.tif") && e.contains("8..12") && e.contains("has 10"), "{e}");
+        assert!(file.read_at(&mut buf, u64::MAX - 1, "header").is_err());
+    }
+
+    #[test]
+    fn a_grown_or_replaced_file_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tif");
+        std::fs::write(&path, b"abc").unwrap();
+        let file = InputFile::open(&path).unwrap();
+        file.check_unchanged().unwrap();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"d").unwrap();
+        assert!(file.check_unchanged().unwrap_err().to_string().contains("changed while it was read"));
+    }
+}

@@ -1,0 +1,20 @@
+//! The read side: headers, blocks, masks and metadata of GeoTIFF and COG.
+
+mod blocks;
+mod codec;
+mod decode;
+mod file;
+mod geokeys;
+mod ifd;
+mod image;
+mod jpeg;
+mod mask;
+mod metadata;
+mod nodata;
+mod place;
+mod predictor;
+mod projection;
+mod reader;
+mod source;
+
+pub use source::GeoTiff;

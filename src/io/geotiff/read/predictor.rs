@@ -1,0 +1,132 @@
+//! From decompressed bytes to native samples: byte order, predictors, and bits widened to bytes.
+
+use super::ifd::Order;
+use super::image::{Encoding, Predictor};
+
+/// Turns `rows` rows of `row_bytes` bytes into native samples in place. `samples` values make a pixel. `scratch` is working
+/// memory of one row.
+pub(super) fn restore(
+    data: &mut [u8],
+    row_bytes: usize,
+    samples: usize,
+    encoding: &Encoding,
+    predictor: Predictor,
+    scratch: &mut Vec<u8>,
+) {
+    let width = encoding.width();
+    match predictor {
+        Predictor::Float => {
+            for row in data.chunks_exact_mut(row_bytes) {
+                float_row(row, samples, width, scratch);
+            }
+            return;
+        }
+        Predictor::None | Predictor::Horizontal => to_native(data, width, encoding.order),
+    }
+    if predictor == Predictor::Horizontal {
+        for row in data.chunks_exact_mut(row_bytes) {
+            sum_row(row, samples, width);
+        }
+    }
+}
+
+fn to_native(data: &mut [u8], width: usize, order: Order) {
+    let native = if cfg!(target_endian = "big") { Order::Big } else { Order::Little };
+    if order == native {
+        return;
+    }
+    match width {
+        2 => data.as_chunks_mut::<2>().0.iter_mut().for_each(|b| b.reverse()),
+        4 => data.as_chunks_mut::<4>().0.iter_mut().for_each(|b| b.reverse()),
+        8 => data.as_chunks_mut::<8>().0.iter_mut().for_each(|b| b.reverse()),
+        _ => {}
+    }
+}
+
+/// Undoes horizontal differencing (TIFF 6.0, section 14), on the integers that share the samples' bits.
+fn sum_row(row: &mut [u8], samples: usize, width: usize) {
+    macro_rules! sum {
+        ($t:ty, $n:literal) => {{
+            let (cells, _) = row.as_chunks_mut::<$n>();
+            for s in 0..samples {
+                let mut sum: $t = 0;
+                for cell in cells[s.min(cells.len())..].iter_mut().step_by(samples) {
+                    sum = sum.wrapping_add(<$t>::from_ne_bytes(*cell));
+                    *cell = sum.to_ne_bytes();
+                }
+            }
+        }};
+    }
+    match width {
+        1 => sum!(u8, 1),
+        2 => sum!(u16, 2),
+        4 => sum!(u32, 4),
+        _ => sum!(u64, 8),
+    }
+}
+
+/// Undoes the floating-point predictor (Adobe Photoshop TIFF technical note 3): bytes are differenced with a stride of one
+/// pixel, then the planes from the most significant byte on are woven together. Byte order of the file plays no part.
+fn float_row(row: &mut [u8], samples: usize, width: usize, scratch: &mut Vec<u8>) {
+    for i in samples..row.len() {
+        row[i] = row[i].wrapping_add(row[i - samples]);
+    }
+    scratch.clear();
+    scratch.extend_from_slice(row);
+    let n = row.len() / width;
+    for (i, cell) in row.chunks_exact_mut(width).enumerate() {
+        for (b, byte) in cell.iter_mut().enumerate() {
+            let plane = if cfg!(target_endian = "big") { b } else { width - 1 - b };
+            *byte = scratch[plane * n + i];
+        }
+    }
+}
+
+/// Widens 1-, 2- or 4-bit samples of rows that start on whole bytes to one byte each.
+pub(super) fn unpack(packed: &[u8], bits: usize, row_bytes: usize, cells_per_row: usize, out: &mut Vec<u8>) {
+    out.clear();
+    let mask = ((1_u16 << bits) - 1) as u8;
+    let per_byte = 8 / bits;
+    for row in packed.chunks_exact(row_bytes) {
+        out.extend((0..cells_per_row).map(|i| (row[i / per_byte] >> (8 - bits - i % per_byte * bits)) & mask));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raster::Dtype;
+
+    fn encoding(dtype: Dtype, order: Order) -> Encoding {
+        Encoding { dtype, bits: dtype.bytes() as u16 * 8, half: false, order }
+    }
+
+    #[test]
+    fn horizontal_differences_sum_per_band_and_wrap() {
+        let mut data: Vec<u8> = [10_u16, 100, 5, 65_535, 65_535, 3].iter().flat_map(|v| v.to_be_bytes()).collect();
+        restore(&mut data, 12, 2, &encoding(Dtype::U16, Order::Big), Predictor::Horizontal, &mut Vec::new());
+        let got: Vec<u16> = data.chunks(2).map(|b| u16::from_ne_bytes([b[0], b[1]])).collect();
+        assert_eq!(got, [10, 100, 15, 99, 14, 102]);
+    }
+
+    #[test]
+    fn float_predictor_weaves_byte_planes() {
+        let values = [1.5_f32, -2.25, 1e-30];
+        let mut planes: Vec<u8> = (0..4).flat_map(|b| values.map(|v| v.to_be_bytes()[b])).collect();
+        for i in (1..planes.len()).rev() {
+            planes[i] = planes[i].wrapping_sub(planes[i - 1]);
+        }
+        restore(&mut planes, 12, 1, &encoding(Dtype::F32, Order::Big), Predictor::Float, &mut Vec::new());
+        let got: Vec<f32> = planes.chunks(4).map(|b| f32::from_ne_bytes([b[0], b[1], b[2], b[3]])).collect();
+        assert_eq!(got, values);
+    }
+
+    #[test]
+    fn bits_come_from_the_high_end() {
+        let mut out = Vec::new();
+        unpack(&[0b1010_0000, 0b0100_0000], 1, 1, 3, &mut out);
+        assert_eq!(out, [1, 0, 1, 0, 1, 0]);
+        unpack(&[0x1F], 4, 1, 2, &mut out);
+        assert_eq!(out, [1, 15]);
+    }
+}

@@ -1,0 +1,100 @@
+//! A GeoTIFF as a [`Source`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::decode::BlockDecoder;
+use super::file::InputFile;
+use super::ifd::Tiff;
+use super::image::Image;
+use super::mask::{self, Mask};
+use super::metadata;
+use super::place;
+use super::reader::GeoTiffReader;
+use crate::error::Result;
+use crate::grid::{Grid, Window};
+use crate::raster::{Band, BlockLayout, Reader, Source};
+
+/// What workers share of an open GeoTIFF.
+pub(super) struct Shared {
+    pub(super) tiff: Tiff,
+    pub(super) image: Arc<Image>,
+    pub(super) bands: Vec<Band>,
+    pub(super) mask: Option<Mask>,
+}
+
+/// An open GeoTIFF or COG, read without GDAL.
+pub struct GeoTiff {
+    shared: Arc<Shared>,
+    grid: Grid,
+    warnings: Vec<String>,
+    overviews: usize,
+}
+
+impl GeoTiff {
+    /// Opens a file whose content is a TIFF. Only the first page is the raster; overviews are never read.
+    ///
+    /// # Errors
+    /// Damage and unsupported features, by name, with the remedy.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = Arc::new(InputFile::open(path)?);
+        let tiff = Tiff::open(file)?;
+        let ifd = tiff.main()?;
+        let mut warnings = Vec::new();
+        if !ifd.repeated.is_empty() {
+            warnings.push(format!("tags {:?} occur twice; the first counts", ifd.repeated));
+        }
+        let image = Arc::new(Image::new(&tiff, &ifd)?);
+        let (others, cut) = tiff.others(&ifd);
+        warnings.extend(cut);
+        let bands = metadata::bands(&tiff, &ifd, &image, &mut warnings);
+        let grid = place::grid(&tiff, &ifd, image.cols, image.rows, &mut warnings);
+        let mask = mask::find(&tiff, &image, &others, &mut warnings)?;
+        let overviews = others.iter().filter(|i| mask::is_overview(&tiff, i)).count();
+        let shared = Arc::new(Shared { tiff, image, bands, mask });
+        Ok(Self { shared, grid, warnings, overviews })
+    }
+
+    /// Number of overviews inside the file.
+    #[must_use]
+    pub fn overviews(&self) -> usize {
+        self.overviews
+    }
+}
+
+impl Source for GeoTiff {
+    fn name(&self) -> &str {
+        self.shared.tiff.file.name()
+    }
+
+    fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    fn bands(&self) -> &[Band] {
+        &self.shared.bands
+    }
+
+    fn layout(&self) -> BlockLayout {
+        let i = &self.shared.image;
+        BlockLayout {
+            cols: i.block_cols.min(i.cols),
+            rows: i.block_rows.min(i.rows),
+            interleaved: !i.planar && i.samples > 1,
+        }
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    fn scratch_bytes(&self, window: Window) -> u64 {
+        let mask = self.shared.mask.as_ref().map_or(0, |m| m.scratch_bytes(window));
+        BlockDecoder::buffer_bytes(&self.shared.image) + mask
+    }
+
+    fn open(&self) -> Result<Box<dyn Reader>> {
+        self.shared.tiff.file.check_unchanged()?;
+        Ok(Box::new(GeoTiffReader::new(Arc::clone(&self.shared))))
+    }
+}
