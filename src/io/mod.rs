@@ -6,5 +6,9 @@ pub mod gdal;
 pub mod geotiff;
 pub mod lock;
 pub mod memory;
+mod open;
+mod sniff;
 pub mod table;
 pub mod vector;
+
+pub use open::open_raster;

@@ -1,1 +1,5 @@
 //! GeoTIFF and COG without GDAL.
+
+mod read;
+
+pub use read::GeoTiff;

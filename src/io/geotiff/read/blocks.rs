@@ -34,10 +34,9 @@ impl Pages {
             return Err(tiff.file.bad(format!("the {what} have type {}, expected an integer", entry.kind)));
         }
         if entry.count < blocks {
-            return Err(tiff.file.bad(format!(
-                "{} {what} for {blocks} blocks; the file is damaged or incomplete",
-                entry.count
-            )));
+            return Err(tiff
+                .file
+                .bad(format!("{} {what} for {blocks} blocks; the file is damaged or incomplete", entry.count)));
         }
         let width = entry.width().unwrap_or(4);
         let bytes = blocks.checked_mul(width).unwrap_or(u64::MAX);
@@ -85,8 +84,10 @@ impl Blocks {
         Ok(Self { offsets, counts })
     }
 
-    /// Bytes kept at most.
-    pub(super) const CACHE_BYTES: u64 = 2 * KEPT as u64 * PAGE * 8;
+    /// Upper bound of the bytes kept of both arrays.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        2 * 8 * self.offsets.entry.count.min(KEPT as u64 * PAGE)
+    }
 
     /// Where block `index` is; `raw_bytes` is its size where counts are missing.
     ///

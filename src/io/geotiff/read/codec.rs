@@ -100,9 +100,8 @@ impl Decoders {
         if from.starts_with(&[0, 1]) {
             return Err(format!("old-style LZW is not supported; {}", super::image::REMEDY));
         }
-        let decoder = self
-            .lzw
-            .get_or_insert_with(|| weezl::decode::Decoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8));
+        let decoder =
+            self.lzw.get_or_insert_with(|| weezl::decode::Decoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8));
         decoder.reset();
         let (mut read, mut written) = (0, 0);
         while written < to.len() {

@@ -50,7 +50,7 @@ impl BlockDecoder {
             Codec::Jpeg => 6 * block + 3 * SLACK,
             _ => 2 * block + SLACK,
         };
-        image.decoded_bytes() as u64 + packed + image.row_bytes() as u64
+        image.decoded_bytes() as u64 + packed + image.row_bytes() as u64 + image.blocks.kept_bytes()
     }
 
     /// Samples of the block at (`row`, `col`) of `plane` (0 where not planar), in native order, interleaved where not

@@ -103,6 +103,17 @@ impl GeoKeys {
         self.doubles.get(&id).map_or(&[], Vec::as_slice)
     }
 
+    /// A text key.
+    pub(super) fn text(&self, id: u16) -> Option<&str> {
+        self.texts.get(&id).map(String::as_str)
+    }
+
+    /// The WKT that ESRI programs put into a citation where no code fits.
+    pub(super) fn esri_wkt(&self) -> Option<&str> {
+        let marker = "ESRI PE String = ";
+        self.texts.values().find_map(|t| t.split_once(marker)).map(|(_, wkt)| wkt)
+    }
+
     /// The name the file gives its system, for people.
     pub(super) fn name(&self) -> String {
         let ids = [key::PROJ_CITATION, key::CITATION, key::GEOG_CITATION];

@@ -149,7 +149,9 @@ impl Tiff {
             ));
         }
         if first < if big { 16 } else { 8 } {
-            return Err(file.bad(format!("the first directory is at byte {first}, inside the header; the file is damaged")));
+            return Err(
+                file.bad(format!("the first directory is at byte {first}, inside the header; the file is damaged"))
+            );
         }
         Ok(Self { file, order, big, first })
     }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Place};
 use super::codec::Codec;
 use super::ifd::{Ifd, Order, Tiff, tag};
+use super::reader::parts;
 use crate::error::{Error, Result};
+use crate::grid::Window;
 use crate::raster::Dtype;
 
 /// A block that decodes to more than this is refused: it would have to be held whole, many times in parallel.
@@ -120,12 +122,10 @@ impl Image {
         let planes = if planar { samples as u64 } else { 1 };
         let count = (cols.div_ceil(block_cols) as u64).checked_mul(down).and_then(|n| n.checked_mul(planes));
         let count = count.ok_or_else(|| tiff.file.bad("the number of blocks overflows; the file is damaged"))?;
-        let (offsets, counts) = if tiled {
-            (tag::TILE_OFFSETS, tag::TILE_COUNTS)
-        } else {
-            (tag::STRIP_OFFSETS, tag::STRIP_COUNTS)
-        };
-        let offsets = ifd.get(offsets).ok_or_else(|| tiff.file.bad("block offsets are missing; the file is damaged"))?;
+        let (offsets, counts) =
+            if tiled { (tag::TILE_OFFSETS, tag::TILE_COUNTS) } else { (tag::STRIP_OFFSETS, tag::STRIP_COUNTS) };
+        let offsets =
+            ifd.get(offsets).ok_or_else(|| tiff.file.bad("block offsets are missing; the file is damaged"))?;
         let counts = ifd.get(counts);
         if counts.is_none() && codec != Codec::None {
             return Err(tiff.file.bad("block byte counts are missing for compressed blocks; the file is damaged"));
@@ -222,6 +222,28 @@ impl Image {
         let part = row - stored * parts;
         let index = (plane as u64 * down as u64 + stored as u64) * self.across() as u64 + col as u64;
         (index, (part * self.block_rows) as u64 * self.row_bytes() as u64)
+    }
+
+    /// Band that says how opaque a pixel is.
+    pub(super) fn alpha(&self) -> Option<usize> {
+        let first = self.samples.checked_sub(self.extra.len())?;
+        // 1 is alpha with colours multiplied by it, 2 without.
+        self.extra.iter().position(|e| matches!(e, 1 | 2)).map(|i| first + i)
+    }
+
+    /// True where every block that meets `window` is known to be absent.
+    pub(super) fn is_absent(&self, tiff: &Tiff, window: Window) -> bool {
+        let planes = if self.planar { self.samples } else { 1 };
+        parts(window, (self.block_cols, self.block_rows), |row, col, _| {
+            for plane in 0..planes {
+                let (index, _) = self.index(plane, row, col);
+                if self.blocks.place(tiff, index, self.stored_bytes(row))? != Place::Absent {
+                    return Err(tiff.file.bad("present"));
+                }
+            }
+            Ok(())
+        })
+        .is_ok()
     }
 
     /// Stored bytes of the strip or tile at block row `row`, for files without byte counts.

@@ -10,8 +10,13 @@ const MOST_TEXT: u64 = 4 << 20;
 /// Most XML nodes that are kept.
 const MOST_NODES: u32 = 400_000;
 
-/// The bands of an image. What cannot be used is told in `warnings` and left out.
-pub(super) fn bands(tiff: &Tiff, ifd: &Ifd, image: &Image, warnings: &mut Vec<String>) -> Vec<Band> {
+/// The bands of an image, and the metadata of the whole file. What cannot be used is told in `warnings` and left out.
+pub(super) fn read(
+    tiff: &Tiff,
+    ifd: &Ifd,
+    image: &Image,
+    warnings: &mut Vec<String>,
+) -> (Vec<Band>, Vec<(String, String)>) {
     let mut band = Band::new(image.encoding.dtype);
     if let Some(entry) = ifd.get(tag::GDAL_NODATA) {
         match tiff.text(entry, 256) {
@@ -25,13 +30,14 @@ pub(super) fn bands(tiff: &Tiff, ifd: &Ifd, image: &Image, warnings: &mut Vec<St
     }
     band.classes = colours(tiff, ifd, image);
     let mut bands = vec![band; image.samples];
+    let mut whole = Vec::new();
     if let Some(entry) = ifd.get(tag::GDAL_METADATA) {
         let text = tiff.text(entry, MOST_TEXT).map_err(|e| e.message().to_owned());
-        if let Err(why) = text.and_then(|t| items(&t, &mut bands, warnings)) {
+        if let Err(why) = text.and_then(|t| items(&t, &mut bands, &mut whole, warnings)) {
             warnings.push(format!("GDAL metadata are ignored: {why}"));
         }
     }
-    bands
+    (bands, whole)
 }
 
 fn colours(tiff: &Tiff, ifd: &Ifd, image: &Image) -> Vec<Class> {
@@ -45,14 +51,26 @@ fn colours(tiff: &Tiff, ifd: &Ifd, image: &Image) -> Vec<Class> {
     (0..n).map(|i| Class::new(i as u8, "", [shade(i), shade(n + i), shade(2 * n + i)])).collect()
 }
 
-fn items(text: &str, bands: &mut [Band], warnings: &mut Vec<String>) -> Result<(), String> {
+fn items(
+    text: &str,
+    bands: &mut [Band],
+    whole: &mut Vec<(String, String)>,
+    warnings: &mut Vec<String>,
+) -> Result<(), String> {
     let text = text.trim_end_matches('\0');
     let options = roxmltree::ParsingOptions { nodes_limit: MOST_NODES, ..Default::default() };
     let document = roxmltree::Document::parse_with_options(text, options).map_err(|e| e.to_string())?;
     for item in document.descendants().filter(|n| n.has_tag_name("Item")) {
-        let Some(sample) = item.attribute("sample").and_then(|s| s.parse::<usize>().ok()) else { continue };
-        let Some(band) = bands.get_mut(sample) else { continue };
         let value = item.text().unwrap_or("").trim();
+        let Some(sample) = item.attribute("sample") else {
+            if let (Some(name), None) = (item.attribute("name"), item.attribute("domain")) {
+                whole.push((name.to_owned(), value.to_owned()));
+            }
+            continue;
+        };
+        let Some((sample, band)) = sample.parse().ok().and_then(|s: usize| Some((s, bands.get_mut(s)?))) else {
+            continue;
+        };
         match item.attribute("role").unwrap_or("") {
             "description" => {
                 band.name = value.to_owned();
@@ -124,16 +142,18 @@ mod tests {
     #[test]
     fn items_fill_bands_and_refuse_entities() {
         let mut bands = vec![Band::new(Dtype::U16); 2];
-        let mut warnings = Vec::new();
+        let (mut whole, mut warnings) = (Vec::new(), Vec::new());
         let text = r#"<GDALMetadata><Item name="DESCRIPTION" sample="1" role="description">nir</Item>
             <Item name="SCALE" sample="1" role="scale">2.75e-05</Item><Item name="OFFSET" sample="1" role="offset">-0.2</Item>
             <Item name="SCALE" sample="0" role="scale">0</Item><Item sample="7" role="scale">2</Item>
-            <Item name="STATISTICS_MEAN" sample="0">99</Item></GDALMetadata>"#;
-        items(text, &mut bands, &mut warnings).unwrap();
+            <Item name="STATISTICS_MEAN" sample="0">99</Item>
+            <Item name="SENSOR">OLI</Item></GDALMetadata>"#;
+        items(text, &mut bands, &mut whole, &mut warnings).unwrap();
         assert_eq!((bands[1].scale, bands[1].offset, bands[1].role), (2.75e-5, -0.2, Some(Role::Nir)));
         assert_eq!((bands[0].scale, bands[0].scaled_by_file), (1.0, false));
+        assert_eq!(whole, [("SENSOR".to_owned(), "OLI".to_owned())]);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         let bomb = "<!DOCTYPE a [<!ENTITY b \"x\">]><GDALMetadata><Item sample=\"0\">&b;</Item></GDALMetadata>";
-        assert!(items(bomb, &mut bands, &mut warnings).is_err());
+        assert!(items(bomb, &mut bands, &mut whole, &mut warnings).is_err());
     }
 }

@@ -11,9 +11,10 @@ pub(super) fn parse(text: &str, dtype: Dtype) -> (Option<f64>, Option<String>) {
         Dtype::F64 => (Some(value), None),
         Dtype::F32 => float32(text, value),
         _ => {
-            let whole = text.parse::<i128>().ok().or_else(|| {
-                (value.fract() == 0.0 && value.abs() < 2_f64.powi(100)).then_some(value as i128)
-            });
+            let whole = text
+                .parse::<i128>()
+                .ok()
+                .or_else(|| (value.fract() == 0.0 && value.abs() < 2_f64.powi(100)).then_some(value as i128));
             let Some(whole) = whole else { return unusable(&format!("{dtype} holds whole numbers only")) };
             let fits = match dtype {
                 Dtype::U64 => u64::try_from(whole).is_ok(),

@@ -50,7 +50,7 @@ fn sum_row(row: &mut [u8], samples: usize, width: usize) {
             let (cells, _) = row.as_chunks_mut::<$n>();
             for s in 0..samples {
                 let mut sum: $t = 0;
-                for cell in cells[s.min(cells.len())..].iter_mut().step_by(samples) {
+                for cell in cells.iter_mut().skip(s).step_by(samples) {
                     sum = sum.wrapping_add(<$t>::from_ne_bytes(*cell));
                     *cell = sum.to_ne_bytes();
                 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decode::BlockDecoder;
-use super::mask::MaskReader;
+use super::mask::{MaskReader, apply_alpha};
 use super::source::Shared;
 use crate::error::{Error, Result};
 use crate::grid::Window;
@@ -13,7 +13,9 @@ use crate::raster::{Raw, Reader, Samples};
 pub(super) struct GeoTiffReader {
     shared: Arc<Shared>,
     blocks: BlockDecoder,
-    mask: Option<MaskReader>,
+    masks: Vec<MaskReader>,
+    /// Samples of the alpha band, kept between reads.
+    alpha: Option<(usize, Raw)>,
 }
 
 /// The part of a block that lies in a window.
@@ -37,12 +39,17 @@ pub(super) fn parts(
     for row in r0 / edge.1..(r0 + window.rows).div_ceil(edge.1) {
         for col in c0 / edge.0..(c0 + window.cols).div_ceil(edge.0) {
             let (top, left) = (r0.max(row * edge.1), c0.max(col * edge.0));
-            let (bottom, right) = ((r0 + window.rows).min((row + 1) * edge.1), (c0 + window.cols).min((col + 1) * edge.0));
-            f(row, col, Part {
-                from: (top - row * edge.1, left - col * edge.0),
-                to: (top - r0, left - c0),
-                size: (bottom - top, right - left),
-            })?;
+            let (bottom, right) =
+                ((r0 + window.rows).min((row + 1) * edge.1), (c0 + window.cols).min((col + 1) * edge.0));
+            f(
+                row,
+                col,
+                Part {
+                    from: (top - row * edge.1, left - col * edge.0),
+                    to: (top - r0, left - c0),
+                    size: (bottom - top, right - left),
+                },
+            )?;
         }
     }
     Ok(())
@@ -51,8 +58,9 @@ pub(super) fn parts(
 impl GeoTiffReader {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let blocks = BlockDecoder::new(shared.tiff.clone(), Arc::clone(&shared.image));
-        let mask = shared.mask.as_ref().map(MaskReader::new);
-        Self { shared, blocks, mask }
+        let masks = shared.masks.iter().map(MaskReader::new).collect();
+        let alpha = shared.alpha.map(|band| (band, Raw::default()));
+        Self { shared, blocks, masks, alpha }
     }
 
     fn check(&self, bands: &[usize], window: Window, out: usize) -> Result<()> {
@@ -77,28 +85,38 @@ impl GeoTiffReader {
 impl Reader for GeoTiffReader {
     fn read(&mut self, bands: &[usize], window: Window, out: &mut [Raw]) -> Result<()> {
         self.check(bands, window, out.len())?;
-        let Self { shared, blocks, mask } = self;
+        let Self { shared, blocks, masks, alpha } = self;
         let image = &shared.image;
         let cells = window.cells();
-        for (band, raw) in bands.iter().zip(&mut *out) {
+        let mut all: Vec<(usize, &mut Raw)> = bands.iter().copied().zip(&mut *out).collect();
+        if let Some((band, raw)) = alpha {
+            all.push((*band, raw));
+        }
+        for (band, raw) in &mut all {
             raw.samples.reset(shared.bands[*band].dtype, cells);
             raw.mask = None;
         }
         parts(window, (image.block_cols, image.block_rows), |row, col, part| {
             if image.planar {
-                for (band, raw) in bands.iter().zip(&mut *out) {
+                for (band, raw) in &mut all {
                     let block = blocks.block(*band, row, col)?;
                     place(shared, *band, block, 0, 1, part, window.cols, raw);
                 }
             } else {
                 let block = blocks.block(0, row, col)?;
-                for (band, raw) in bands.iter().zip(&mut *out) {
+                for (band, raw) in &mut all {
                     place(shared, *band, block, *band, image.samples, part, window.cols, raw);
                 }
             }
             Ok(())
         })?;
-        if let Some(mask) = mask {
+        if let Some((at, alpha)) = alpha {
+            // The alpha band itself is a plain band: its zeros are values.
+            for (_, raw) in bands.iter().zip(&mut *out).filter(|(band, _)| **band != *at) {
+                apply_alpha(alpha, cells, raw);
+            }
+        }
+        for mask in masks {
             mask.apply(bands, window, out)?;
         }
         shared.tiff.file.check_unchanged()

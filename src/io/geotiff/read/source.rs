@@ -20,13 +20,16 @@ pub(super) struct Shared {
     pub(super) tiff: Tiff,
     pub(super) image: Arc<Image>,
     pub(super) bands: Vec<Band>,
-    pub(super) mask: Option<Mask>,
+    pub(super) masks: Vec<Mask>,
+    /// Band that is an alpha channel.
+    pub(super) alpha: Option<usize>,
 }
 
 /// An open GeoTIFF or COG, read without GDAL.
 pub struct GeoTiff {
     shared: Arc<Shared>,
     grid: Grid,
+    metadata: Vec<(String, String)>,
     warnings: Vec<String>,
     overviews: usize,
 }
@@ -47,12 +50,13 @@ impl GeoTiff {
         let image = Arc::new(Image::new(&tiff, &ifd)?);
         let (others, cut) = tiff.others(&ifd);
         warnings.extend(cut);
-        let bands = metadata::bands(&tiff, &ifd, &image, &mut warnings);
+        let (bands, metadata) = metadata::read(&tiff, &ifd, &image, &mut warnings);
         let grid = place::grid(&tiff, &ifd, image.cols, image.rows, &mut warnings);
-        let mask = mask::find(&tiff, &image, &others, &mut warnings)?;
+        let masks = mask::find(&tiff, &image, &others)?;
+        let alpha = image.alpha();
         let overviews = others.iter().filter(|i| mask::is_overview(&tiff, i)).count();
-        let shared = Arc::new(Shared { tiff, image, bands, mask });
-        Ok(Self { shared, grid, warnings, overviews })
+        let shared = Arc::new(Shared { tiff, image, bands, masks, alpha });
+        Ok(Self { shared, grid, metadata, warnings, overviews })
     }
 
     /// Number of overviews inside the file.
@@ -75,6 +79,10 @@ impl Source for GeoTiff {
         &self.shared.bands
     }
 
+    fn metadata(&self) -> &[(String, String)] {
+        &self.metadata
+    }
+
     fn layout(&self) -> BlockLayout {
         let i = &self.shared.image;
         BlockLayout {
@@ -89,8 +97,16 @@ impl Source for GeoTiff {
     }
 
     fn scratch_bytes(&self, window: Window) -> u64 {
-        let mask = self.shared.mask.as_ref().map_or(0, |m| m.scratch_bytes(window));
-        BlockDecoder::buffer_bytes(&self.shared.image) + mask
+        let shared = &self.shared;
+        let alpha = shared.alpha.map_or(0, |a| window.cells() * shared.bands[a].dtype.bytes()) as u64;
+        BlockDecoder::buffer_bytes(&shared.image) + alpha + shared.masks.iter().map(Mask::scratch_bytes).sum::<u64>()
+    }
+
+    fn is_empty(&self, window: Window) -> bool {
+        let shared = &self.shared;
+        shared.bands.iter().all(|b| b.nodata.is_some())
+            && window.cells() > 0
+            && shared.image.is_absent(&shared.tiff, window)
     }
 
     fn open(&self) -> Result<Box<dyn Reader>> {
