@@ -39,7 +39,7 @@ impl Pages {
                 .bad(format!("{} {what} for {blocks} blocks; the file is damaged or incomplete", entry.count)));
         }
         let width = entry.width().unwrap_or(4);
-        let bytes = blocks.checked_mul(width).unwrap_or(u64::MAX);
+        let bytes = blocks.saturating_mul(width);
         tiff.file.check_range(entry.at, bytes, what)?;
         Ok(Self { entry: Entry { count: blocks, ..*entry }, width, kept: Mutex::default() })
     }

@@ -78,10 +78,10 @@ impl BlockDecoder {
             return Ok(false);
         };
         let needed = image.row_bytes() * image.rows_in(row);
-        let found = self.unpacked(&image, row, offset, bytes, start).map_err(|e| self.located(plane, row, col, e))?;
+        let found = self.unpacked(&image, row, offset, bytes, start).map_err(|e| self.located(plane, row, col, &e))?;
         if found < needed {
             let text = format!("the block is too short (expected {needed} bytes, found {found}); fetch the file again");
-            return Err(self.located(plane, row, col, self.tiff.file.bad(text)));
+            return Err(self.located(plane, row, col, &self.tiff.file.bad(text)));
         }
         self.data.truncate(needed);
         if image.encoding.bits < 8 {
@@ -144,7 +144,7 @@ impl BlockDecoder {
     }
 
     /// Puts band, block and window into an error, whose text starts with the file name.
-    fn located(&self, plane: usize, row: usize, col: usize, error: Error) -> Error {
+    fn located(&self, plane: usize, row: usize, col: usize, error: &Error) -> Error {
         let (c, r) = (col * self.image.block_cols, row * self.image.block_rows);
         let window = Window::new(
             c as i64,

@@ -272,7 +272,7 @@ fn size(tiff: &Tiff, what: &str, value: u64, most: u64) -> Result<usize> {
 }
 
 fn tile_edge(tiff: &Tiff, what: &str, value: u64) -> Result<usize> {
-    if value > 0 && value % 16 == 0 && value <= MOST_PIXELS {
+    if value > 0 && value.is_multiple_of(16) && value <= MOST_PIXELS {
         return Ok(value as usize);
     }
     Err(tiff.file.bad(format!("tile {what} is {value}, expected a multiple of 16; the file is damaged")))

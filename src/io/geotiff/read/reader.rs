@@ -124,7 +124,6 @@ impl Reader for GeoTiffReader {
 }
 
 /// Puts the part of a block into the window's samples; an absent block is nodata, or 0 where the band has none.
-#[expect(clippy::too_many_arguments, reason = "one call, private; a struct would only rename the arguments")]
 fn place(
     shared: &Shared,
     band: usize,
