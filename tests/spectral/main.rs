@@ -1,0 +1,3 @@
+//! Spectral science against independent implementations.
+
+mod oracles;

@@ -1,0 +1,157 @@
+//! Vectors of spyndex, numpy and scikit-image.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use regrow::spectral::{Builder, Index, Kernel, Program, Registers, Settings, catalogue};
+
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracles/spectral").join(name)
+}
+
+fn rows(name: &str) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(fixture(name)).unwrap();
+    reader.deserialize().map(|r| r.unwrap()).collect()
+}
+
+/// Bands and kernels of the 23 vectors, by name.
+fn inputs() -> BTreeMap<String, Vec<f64>> {
+    let mut columns: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for row in rows("asi_inputs.csv") {
+        for (name, value) in row.into_iter().filter(|(n, _)| n != "id") {
+            columns.entry(name).or_default().push(value.parse().unwrap());
+        }
+    }
+    columns
+}
+
+/// Evaluates all indices in one program, so that sharing of subexpressions is tested too.
+fn evaluate(indices: &[Index], settings: Settings, columns: &BTreeMap<String, Vec<f64>>) -> Vec<Vec<f64>> {
+    let mut builder = Builder::new(settings);
+    let lookup = |name: &str| columns.contains_key(name).then(|| name.to_owned());
+    let nodes: Vec<_> = indices.iter().map(|i| builder.add(i, &lookup).unwrap()).collect();
+    let program = Program::compile(&builder.graph, &nodes);
+    let views: Vec<&[f64]> = builder.graph.inputs().iter().map(|n| columns[n].as_slice()).collect();
+    let n = columns.values().next().unwrap().len();
+    let mut out = vec![vec![0.0; n]; nodes.len()];
+    let give = |k: usize, at: usize, v: &[f64]| out[k][at..at + v.len()].copy_from_slice(v);
+    program.run(&views, n, &mut Registers::default(), give).unwrap();
+    out
+}
+
+fn agree(found: f64, expected: f64) -> bool {
+    if expected.is_nan() || expected.is_infinite() {
+        return found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan());
+    }
+    (found - expected).abs() <= 1e-12 + 1e-9 * expected.abs()
+}
+
+fn parse(text: &str) -> f64 {
+    text.parse().unwrap()
+}
+
+#[test]
+fn all_280_catalogue_formulas() {
+    let mut settings = Settings::default();
+    for row in rows("asi_constants.csv") {
+        settings.constants.insert(row["name"].clone(), parse(&row["value"]));
+    }
+    let columns = inputs();
+    let indices: Vec<Index> =
+        catalogue::entries().iter().map(|e| Index::find(&format!("asi:{}", e.name)).unwrap()).collect();
+    let found = evaluate(&indices, settings, &columns);
+    let mut expected = rows("asi_values.csv");
+    assert_eq!(expected.len(), 280);
+    let ids: Vec<String> = rows("asi_inputs.csv").into_iter().map(|r| r["id"].clone()).collect();
+    let mut wrong = Vec::new();
+    for row in &mut expected {
+        let at = indices.iter().position(|i| i.name == row["index"]).unwrap();
+        for (k, id) in ids.iter().enumerate() {
+            let e = parse(&row[id]);
+            if !agree(found[at][k], e) {
+                wrong.push(format!("{} {id}: {} expected {e}", row["index"], found[at][k]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), 280 * 23, wrong.join("\n"));
+}
+
+#[test]
+fn named_indices_the_catalogue_lacks() {
+    // The oracle is raw, so guards are taken off; names are those of the oracle.
+    let ours = [
+        ("BSI", "BSI"),
+        ("NDRE", "NDRE"),
+        ("IRON_OXIDE", "IRON_OXIDE"),
+        ("FERRIC_IRON", "FERRIC"),
+        ("FERROUS_IRON", "FERROUS"),
+        ("FERROUS_SILICATE", "FERROUS_SIL"),
+        ("FERROUS_MINERAL", "FERROUS_MIN"),
+        ("CLAY", "CLAY"),
+        ("GOSSAN", "GOSSAN"),
+        ("REDNESS_RB", "REDNESS"),
+        ("TCB", "TCB"),
+        ("TCG", "TCG"),
+        ("TCW", "TCW"),
+        ("TCA_DEG", "TCA"),
+        ("kNDVI_tanh", "kNDVI"),
+        ("EVI2_Jiang", "EVI2"),
+    ];
+    let mut columns = inputs();
+    columns.retain(|name, _| !name.starts_with('k'));
+    let mut indices: Vec<Index> = ours.iter().map(|(_, name)| Index::find(name).unwrap()).collect();
+    indices.push(Index::expression("BSI_S2", "((S2+R)-(N+B))/((S2+R)+(N+B))"));
+    indices.iter_mut().for_each(|i| i.guards.clear());
+    let found = evaluate(&indices, Settings::default(), &columns);
+    let expected = rows("extra_indices.csv");
+    let ids: Vec<String> = rows("asi_inputs.csv").into_iter().map(|r| r["id"].clone()).collect();
+    for row in &expected {
+        let name = &row["index"];
+        let at = ours.iter().position(|(oracle, _)| oracle == name).unwrap_or(ours.len());
+        for (k, id) in ids.iter().enumerate() {
+            let e = parse(&row[id]);
+            assert!(agree(found[at][k], e), "{name} {id}: {} expected {e}", found[at][k]);
+        }
+    }
+    assert_eq!(expected.len(), 17);
+}
+
+#[test]
+fn kernels_follow_their_definitions() {
+    let text = std::fs::read_to_string(fixture("kernels.json")).unwrap();
+    let oracle: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let cases = oracle["cases"].as_array().unwrap();
+    let column = |name: &str| cases.iter().map(|c| c[name].as_f64().unwrap()).collect::<Vec<_>>();
+    let columns = BTreeMap::from([("N".to_owned(), column("N")), ("R".to_owned(), column("R"))]);
+    let with = |kernel, sigma: Option<f64>| {
+        let constants = sigma.map(|s| ("sigma".to_owned(), s)).into_iter().collect();
+        Settings { kernel, constants, ..Settings::default() }
+    };
+    let check = |index: Index, settings: Settings, name: &str| {
+        let found = evaluate(&[index], settings, &columns);
+        for (f, e) in found[0].iter().zip(column(name)) {
+            assert!(agree(*f, e), "{name}: {f} expected {e}");
+        }
+    };
+    let kernel = || Index::expression("k", "kNR");
+    check(Index::find("kNDVI").unwrap(), with(Kernel::Rbf, None), "kNDVI_sigma_mean");
+    check(Index::find("kNDVI").unwrap(), with(Kernel::Rbf, None), "tanh_ndvi2");
+    check(kernel(), with(Kernel::Polynomial, None), "poly_p2_c1");
+    check(kernel(), with(Kernel::Linear, None), "linear");
+    check(kernel(), with(Kernel::Rbf, Some(0.5)), "rbf_s05");
+}
+
+#[test]
+fn every_sentinel_2_index_is_shared_in_one_program() {
+    // All indices at once need far fewer steps than one by one.
+    let columns = inputs();
+    let indices: Vec<Index> = ["NDVI", "NIRv", "DBSI", "kNDVI"].iter().map(|n| Index::find(n).unwrap()).collect();
+    let mut builder = Builder::new(Settings::default());
+    let lookup = |name: &str| (columns.contains_key(name) && !name.starts_with('k')).then(|| name.to_owned());
+    for index in &indices {
+        builder.add(index, &lookup).unwrap();
+    }
+    let before = builder.graph.nodes().len();
+    builder.add(&indices[0], &lookup).unwrap();
+    assert_eq!(builder.graph.nodes().len(), before, "an index added twice must cost nothing");
+}
