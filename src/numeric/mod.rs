@@ -1,1 +1,7 @@
-//! Mathematics without pixels: moments, quantiles, thresholds.
+//! Statistics and numerical methods without rasters: moments, quantiles, thresholds.
+
+pub mod moments;
+pub mod quantile;
+pub mod threshold;
+
+pub use moments::Moments;

@@ -52,18 +52,16 @@ impl Index {
     /// Usage error that suggests the nearest names.
     pub fn find(name: &str) -> Result<Self> {
         let (raw, bare) = name.strip_prefix(RAW_PREFIX).map_or((false, name), |b| (true, b));
-        if !raw {
-            if let Some(n) = NAMED.iter().find(|n| n.name == bare) {
-                return Ok(Self {
-                    name: n.name.to_owned(),
-                    formula: n.formula.to_owned(),
-                    guards: n.guards.iter().map(|&(e, r)| (e.to_owned(), r)).collect(),
-                    range: n.range,
-                    domain: n.domain.to_owned(),
-                    source: n.source.to_owned(),
-                    origin: Origin::Named,
-                });
-            }
+        if let Some(n) = NAMED.iter().find(|n| !raw && n.name == bare) {
+            return Ok(Self {
+                name: n.name.to_owned(),
+                formula: n.formula.to_owned(),
+                guards: n.guards.iter().map(|&(e, r)| (e.to_owned(), r)).collect(),
+                range: n.range,
+                domain: n.domain.to_owned(),
+                source: n.source.to_owned(),
+                origin: Origin::Named,
+            });
         }
         if let Some(e) = catalogue::entries().iter().find(|e| e.name == bare) {
             return Ok(Self {
@@ -99,6 +97,41 @@ impl Index {
         }
     }
 
+    /// Whether the result stays the same when all reflectances are multiplied by one factor, as in normalised differences
+    /// and ratios. Such a formula may read bands whose scale is unknown. Formulas with kelvin are not.
+    ///
+    /// # Errors
+    /// Where the formula does not parse.
+    pub fn is_scale_free(&self) -> Result<bool> {
+        let ast = Ast::parse(&self.formula)?;
+        // Power of the common factor each node carries: a band 1, a constant 0, none where terms do not match.
+        let mut degrees: Vec<Option<f64>> = Vec::with_capacity(ast.nodes.len());
+        for node in &ast.nodes {
+            let of = |o: u32| degrees[o as usize];
+            let same = |a: Option<f64>, b: Option<f64>| a.filter(|_| a == b);
+            let degree = match node {
+                AstNode::Number(_) => Some(0.0),
+                AstNode::Name(n, _) if catalogue::is_constant(n) => Some(0.0),
+                AstNode::Name(n, _) if matches!(n.as_str(), "T" | "T1" | "T2") || n.starts_with('k') => None,
+                AstNode::Name(..) => Some(1.0),
+                AstNode::Unary(Unary::Neg | Unary::Abs, a) => of(*a),
+                AstNode::Unary(Unary::Sqrt, a) => of(*a).map(|d| d / 2.0),
+                AstNode::Unary(_, a) => of(*a).filter(|d| *d == 0.0),
+                AstNode::Binary(Binary::Mul, a, b) => of(*a).zip(of(*b)).map(|(a, b)| a + b),
+                AstNode::Binary(Binary::Div, a, b) => of(*a).zip(of(*b)).map(|(a, b)| a - b),
+                AstNode::Binary(Binary::Pow, a, b) => match (of(*a), &ast.nodes[*b as usize]) {
+                    (Some(d), AstNode::Number(power)) => Some(d * power),
+                    (d, _) => d.filter(|d| *d == 0.0 && of(*b) == Some(0.0)),
+                },
+                AstNode::Binary(Binary::Add | Binary::Sub | Binary::Min | Binary::Max, a, b) => same(of(*a), of(*b)),
+                AstNode::Binary(_, a, b) => same(of(*a), of(*b)).map(|_| 0.0),
+                AstNode::Where(c, a, b) => same(of(*a), of(*b)).filter(|_| of(*c) == Some(0.0)),
+            };
+            degrees.push(degree);
+        }
+        Ok(degrees.last() == Some(&Some(0.0)))
+    }
+
     /// Letters of the bands the formula reads.
     ///
     /// # Errors
@@ -109,10 +142,9 @@ impl Index {
         for name in ast.names() {
             let (a, b) = catalogue::kernel_operands(name).unwrap_or((name, name));
             for letter in [a, b] {
-                if let Some(known) = catalogue::BANDS.iter().find(|k| **k == letter) {
-                    if !found.contains(known) {
-                        found.push(*known);
-                    }
+                match catalogue::BANDS.iter().find(|k| **k == letter) {
+                    Some(known) if !found.contains(known) => found.push(*known),
+                    _ => {}
                 }
             }
         }
@@ -471,6 +503,18 @@ mod tests {
         settings.set("L=0.25").unwrap();
         assert_eq!(settings.constants["L"], 0.25);
         assert!(settings.set("Q=1").is_err() && settings.set("L=inf").is_err() && settings.set("L").is_err());
+    }
+
+    #[test]
+    fn normalised_differences_are_scale_free_and_sums_with_constants_are_not() {
+        for (name, expected) in [("NDVI", true), ("BSI", true), ("CLAY", true), ("GLI", true), ("DBSI", true)] {
+            assert_eq!(Index::find(name).unwrap().is_scale_free().unwrap(), expected, "{name}");
+        }
+        for name in ["EVI", "SAVI", "NIRv", "AWEInsh", "NDBaI", "TCB", "MIRBI"] {
+            assert!(!Index::find(name).unwrap().is_scale_free().unwrap(), "{name}");
+        }
+        assert!(Index::expression("e", "sqrt(N*R)/N > 0.2").is_scale_free().unwrap());
+        assert!(!Index::expression("e", "where(N > 0.2, 1, 0)").is_scale_free().unwrap());
     }
 
     #[test]

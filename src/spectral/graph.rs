@@ -86,10 +86,8 @@ impl Graph {
         if let (Some(x), Some(y)) = (self.as_constant(a), self.as_constant(b)) {
             return self.constant(binary(op, x, y));
         }
-        if op == Binary::Pow {
-            if let Some(power) = self.as_constant(b) {
-                return self.power(a, power, b);
-            }
+        if let (Binary::Pow, Some(power)) = (op, self.as_constant(b)) {
+            return self.power(a, power, b);
         }
         // Both orders round alike, so `R+N` and `N+R` are one node.
         let commutes = matches!(op, Binary::Add | Binary::Mul);

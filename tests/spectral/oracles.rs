@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use regrow::numeric::quantile::quantile;
+use regrow::numeric::threshold::Histogram;
 use regrow::spectral::{Builder, Index, Kernel, Program, Registers, Settings, catalogue};
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
@@ -154,4 +156,49 @@ fn every_sentinel_2_index_is_shared_in_one_program() {
     let before = builder.graph.nodes().len();
     builder.add(&indices[0], &lookup).unwrap();
     assert_eq!(builder.graph.nodes().len(), before, "an index added twice must cost nothing");
+}
+
+fn oracle(name: &str) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(fixture(name)).unwrap()).unwrap()
+}
+
+fn numbers(value: &serde_json::Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn thresholds_of_scikit_image() {
+    let oracle = oracle("thresholds.json");
+    let cases = oracle["cases"].as_array().unwrap();
+    let mut parted = 0;
+    for case in cases {
+        let x = numbers(&case["x"]);
+        let (min, max) = x.iter().fold((f64::MAX, f64::MIN), |(a, b), &v| (a.min(v), b.max(v)));
+        let histogram = |bins| {
+            let mut h = Histogram::new(min, max, bins).unwrap();
+            x.iter().for_each(|&v| h.add(v));
+            h
+        };
+        let id = &case["id"];
+        let otsu = histogram(256).otsu(None).unwrap();
+        assert!((otsu.threshold - case["otsu"].as_f64().unwrap()).abs() < 1e-9, "{id} otsu {otsu:?}");
+        assert_eq!(otsu.bin as u64, case["otsu_bin"].as_u64().unwrap(), "{id}");
+        let coarse = histogram(64).otsu(None).unwrap();
+        assert!((coarse.threshold - case["otsu_64bins"].as_f64().unwrap()).abs() < 1e-9, "{id}");
+        let fine = histogram(256);
+        match (fine.minimum_error(None), case["kittler_illingworth"].as_object()) {
+            (Some(error), Some(expected)) => {
+                let bin = expected["bin"].as_u64().unwrap() as usize;
+                let between = &fine.counts()[bin.min(error.bin) + 1..=bin.max(error.bin)];
+                assert!(between.iter().all(|&c| c == 0), "{id} {error:?}, expected bin {bin}");
+                assert!((error.score - expected["J"].as_f64().unwrap()).abs() < 1e-9, "{id} {error:?}");
+                parted += 1;
+            }
+            (found, expected) => assert!(found.is_none() && expected.is_none(), "{id} {found:?} {expected:?}"),
+        }
+        for (q, e) in [0.05, 0.5, 0.95].into_iter().zip(numbers(&case["percentiles_5_50_95"])) {
+            assert!((quantile(&x, q).unwrap() - e).abs() < 1e-9, "{id} {q}");
+        }
+    }
+    assert_eq!(parted, 6);
 }
