@@ -1,1 +1,4 @@
 //! The science, one file each.
+
+pub mod clip;
+pub mod tally;

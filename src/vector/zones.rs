@@ -1,0 +1,325 @@
+//! Zones: polygons prepared on a grid, so that every tile finds those it meets and how much of each pixel they cover.
+
+use super::coverage::Outline;
+use super::geometry::{Geometry, Layer, Value};
+use super::placing::{Placer, Remarks};
+use crate::error::{Error, Result};
+use crate::grid::{Grid, Window};
+
+/// The zones of a layer on one grid. Zones may overlap; each is computed alone. Parts of a zone add, holes subtract,
+/// orientation does not matter, what lies outside the grid is ignored.
+///
+/// Zones in another reference system are transformed with points added where a straight edge would become a curve (0.01
+/// pixel), so that the edges stay straight in the system they were drawn in.
+#[derive(Clone, Debug)]
+pub struct ZoneIndex {
+    zones: Vec<Zone>,
+    warnings: Vec<String>,
+    decisions: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Zone {
+    label: String,
+    area_px: f64,
+    outline: Outline,
+}
+
+impl ZoneIndex {
+    /// Prepares all features of `layer` on `grid`. `id` is the column that names the zones; without it the first of
+    /// `zone`, `name`, `id` there is, else the number of the feature. A feature without geometry is a zone without pixels.
+    ///
+    /// # Errors
+    /// Input error where there are no polygons, a feature is a point, coordinates are out of range, no transform to the
+    /// grid's CRS is known, or nothing overlaps (both extents are named). Usage error where there is no column `id`.
+    pub fn build(layer: &Layer, grid: &Grid, id: Option<&str>) -> Result<Self> {
+        let name = &layer.name;
+        if layer.features.is_empty() {
+            return Err(Error::input(format!("zones {name}: 0 zones; a layer with polygons is needed")));
+        }
+        let column = id_column(layer, id)?;
+        let Some(from) = &layer.crs else {
+            return Err(Error::input(format!(
+                "zones {name}: the coordinate reference system is unknown; write it into the file (ogr2ogr -a_srs EPSG:n)"
+            )));
+        };
+        let placer = Placer::new(from, grid).map_err(|e| e.context(format!("zones {name}")))?;
+        let mut index =
+            Self { zones: Vec::with_capacity(layer.features.len()), warnings: Vec::new(), decisions: Vec::new() };
+        if !placer.transform().is_identity() {
+            let to = grid.known_crs()?;
+            index
+                .decisions
+                .push(format!("zones {name}: transformed from {from} to {to}, edges kept straight in {from}"));
+            if let Some(note) = placer.transform().accuracy_note() {
+                index.warnings.push(format!("zones {name}: {note}"));
+            }
+        }
+        for (i, feature) in layer.features.iter().enumerate() {
+            let label = label(column.and_then(|c| feature.values.get(c)), i);
+            let context = |e: Error| e.context(format!("zones {name}, feature {} ({label})", i + 1));
+            let parts = match &feature.geometry {
+                Geometry::Polygons(parts) => parts.as_slice(),
+                Geometry::Empty => {
+                    index.warnings.push(format!("zones {name}: feature {} ({label}) has no geometry: count 0", i + 1));
+                    &[]
+                }
+                Geometry::Points(_) => {
+                    return Err(context(Error::input("is a point; zones are polygons")));
+                }
+            };
+            let mut edges = Vec::new();
+            let (mut area_px, mut remarks) = (0.0, Remarks::default());
+            for part in parts {
+                let (area, found) = placer.place(part, &mut edges).map_err(context)?;
+                area_px += area;
+                remarks.crossing |= found.crossing;
+                remarks.unwrapped |= found.unwrapped;
+            }
+            index.remark(name, i, &label, remarks, area_px, parts.is_empty());
+            index.zones.push(Zone { label, area_px, outline: Outline::new(edges) });
+        }
+        index.repeated(name);
+        index.overlap(layer, grid)?;
+        Ok(index)
+    }
+
+    fn remark(&mut self, layer: &str, i: usize, label: &str, remarks: Remarks, area_px: f64, empty: bool) {
+        let mut say = |what: &str| self.warnings.push(format!("zones {layer}: feature {} ({label}) {what}", i + 1));
+        if remarks.crossing {
+            say("crosses itself; its inside is taken by the even-odd rule");
+        }
+        if remarks.unwrapped {
+            say("jumps over 180 degrees of longitude; taken the short way");
+        }
+        if !empty && area_px <= 0.0 {
+            say("has no area: count 0");
+        }
+    }
+
+    fn repeated(&mut self, layer: &str) {
+        let mut labels: Vec<&str> = self.zones.iter().map(|z| z.label.as_str()).collect();
+        labels.sort_unstable();
+        let mut twice: Vec<&str> = labels.windows(2).filter(|w| w[0] == w[1]).map(|w| w[0]).collect();
+        twice.dedup();
+        if let Some(first) = twice.first() {
+            self.warnings.push(format!(
+                "zones {layer}: {} names are given to several features ({first}); every feature keeps its own row",
+                twice.len()
+            ));
+        }
+    }
+
+    /// Fails where no zone meets the grid.
+    fn overlap(&self, layer: &Layer, grid: &Grid) -> Result<()> {
+        let meets = |z: &Zone| z.outline.part(grid.window()).is_some();
+        if self.zones.iter().any(meets) {
+            return Ok(());
+        }
+        let mut b = [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY];
+        for feature in &layer.features {
+            if let Geometry::Polygons(parts) = &feature.geometry {
+                for (x, y) in parts.iter().flat_map(|p| p.rings.iter().flatten()) {
+                    b = [b[0].min(*x), b[1].min(*y), b[2].max(*x), b[3].max(*y)];
+                }
+            }
+        }
+        let g = grid.bounds()?;
+        let crs = |c: Option<&crate::grid::Crs>| c.map_or_else(|| "unknown CRS".to_owned(), ToString::to_string);
+        if b[0] > b[2] {
+            return Err(Error::input(format!("zones {}: no feature has a polygon", layer.name)));
+        }
+        Err(Error::input(format!(
+            "zones {} do not overlap the raster: zones x {}..{}, y {}..{} ({}), raster x {}..{}, y {}..{} ({}); check the \
+             CRS and the order of axes",
+            layer.name,
+            b[0],
+            b[2],
+            b[1],
+            b[3],
+            crs(layer.crs.as_ref()),
+            g[0],
+            g[2],
+            g[1],
+            g[3],
+            crs(grid.crs())
+        )))
+    }
+
+    /// Number of zones, one for each feature.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.zones.len()
+    }
+
+    /// True without zones.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.zones.is_empty()
+    }
+
+    /// Name of a zone.
+    #[must_use]
+    pub fn label(&self, zone: usize) -> &str {
+        &self.zones[zone].label
+    }
+
+    /// Area of a zone in pixels of the grid, also where it lies outside the raster (planar in the grid's CRS).
+    #[must_use]
+    pub fn area_px(&self, zone: usize) -> f64 {
+        self.zones[zone].area_px
+    }
+
+    /// What is odd about the zones and how it was taken.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Decisions for provenance (transforms).
+    #[must_use]
+    pub fn decisions(&self) -> &[String] {
+        &self.decisions
+    }
+
+    /// Calls `f(zone, row, col, fractions)` for every zone and row of `window` with covered pixels: `fractions` (0..=1)
+    /// belong to the pixels from `col` on; row and column count from the corner of the window. Zones come in order, rows
+    /// in order within a zone.
+    pub fn cover(&self, window: Window, mut f: impl FnMut(usize, usize, usize, &[f64])) {
+        let (mut scratch, mut fractions) = (Vec::new(), Vec::new());
+        for (i, zone) in self.zones.iter().enumerate() {
+            let Some(part) = zone.outline.part(window) else { continue };
+            zone.outline.fractions(part, &mut scratch, &mut fractions);
+            let (row0, col0) = ((part.row - window.row) as usize, (part.col - window.col) as usize);
+            for (r, line) in fractions.chunks_exact(part.cols).enumerate() {
+                let Some(first) = line.iter().position(|v| *v > 0.0) else { continue };
+                let last = line.iter().rposition(|v| *v > 0.0).unwrap_or(first);
+                f(i, row0 + r, col0 + first, &line[first..=last]);
+            }
+        }
+    }
+
+    /// Sets `inside` to true for the pixels of `window` (row order) whose centre lies in any zone.
+    pub fn centres(&self, window: Window, inside: &mut [bool]) {
+        let mut scratch = Vec::new();
+        for zone in &self.zones {
+            let Some(part) = zone.outline.part(window) else { continue };
+            let (row0, col0) = ((part.row - window.row) as usize, (part.col - window.col) as usize);
+            zone.outline.centres(part, &mut scratch, |i| {
+                inside[(row0 + i / part.cols) * window.cols + col0 + i % part.cols] = true;
+            });
+        }
+    }
+
+    /// The smallest part of `window` that holds all zones, where they meet it.
+    #[must_use]
+    pub fn window(&self, window: Window) -> Option<Window> {
+        let parts = self.zones.iter().filter_map(|z| z.outline.part(window));
+        parts.reduce(|a, b| {
+            let (col, row) = (a.col.min(b.col), a.row.min(b.row));
+            let (end_col, end_row) = (a.col_end().max(b.col_end()), a.row_end().max(b.row_end()));
+            Window::new(col, row, (end_col - col) as usize, (end_row - row) as usize)
+        })
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.zones.iter().map(|z| z.outline.bytes() + (size_of::<Zone>() + z.label.len()) as u64).sum()
+    }
+
+    /// Bytes [`ZoneIndex::cover`] needs a pixel of the window.
+    pub const SCRATCH_PER_CELL: usize = 17;
+}
+
+fn id_column(layer: &Layer, id: Option<&str>) -> Result<Option<usize>> {
+    let find = |n: &str| layer.columns.iter().position(|c| c.eq_ignore_ascii_case(n));
+    match id {
+        None => Ok(["zone", "name", "id"].iter().find_map(|n| find(n))),
+        Some(id) => match layer.columns.iter().position(|c| c == id).or_else(|| find(id)) {
+            Some(c) => Ok(Some(c)),
+            None => Err(Error::usage(format!(
+                "zones {}: there is no column {id:?} (columns: {})",
+                layer.name,
+                layer.columns.join(", ")
+            ))),
+        },
+    }
+}
+
+fn label(value: Option<&Value>, feature: usize) -> String {
+    match value {
+        Some(Value::Text(t)) => t.clone(),
+        Some(Value::Int(n)) => n.to_string(),
+        Some(Value::Real(v)) => v.to_string(),
+        Some(Value::Bool(b)) => b.to_string(),
+        Some(Value::Null) | None => (feature + 1).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::{Affine, Crs};
+    use crate::vector::{Feature, Polygon};
+
+    fn layer(rings: Vec<Vec<(f64, f64)>>) -> Layer {
+        let feature =
+            Feature { geometry: Geometry::Polygons(vec![Polygon { rings }]), values: vec![Value::Text("a".into())] };
+        Layer {
+            name: "z".into(),
+            crs: Some(Crs::local()),
+            columns: vec!["zone".into()],
+            features: vec![feature],
+            warnings: vec![],
+        }
+    }
+
+    fn square(a: f64, b: f64) -> Vec<(f64, f64)> {
+        vec![(a, a), (b, a), (b, b), (a, b), (a, a)]
+    }
+
+    fn grid() -> Grid {
+        Grid::new(10, 10, Affine::north_up(0.0, 10.0, 1.0, 1.0), Some(Crs::local()))
+    }
+
+    fn total(index: &ZoneIndex, window: Window) -> f64 {
+        let mut sum = 0.0;
+        index.cover(window, |_, _, _, f| sum += f.iter().sum::<f64>());
+        sum
+    }
+
+    #[test]
+    fn hole_and_overhang_are_subtracted() {
+        let z = ZoneIndex::build(&layer(vec![square(-2.0, 6.0), square(1.25, 2.75)]), &grid(), None).unwrap();
+        assert_eq!(total(&z, Window::new(0, 0, 10, 10)), 36.0 - 2.25);
+        assert_eq!(z.area_px(0), 64.0 - 2.25);
+    }
+
+    #[test]
+    fn zone_below_a_pixel_is_not_lost() {
+        let z = ZoneIndex::build(&layer(vec![square(3.1, 3.4)]), &grid(), None).unwrap();
+        assert!((total(&z, Window::new(0, 0, 10, 10)) - 0.09).abs() < 1e-12);
+    }
+
+    #[test]
+    fn zones_elsewhere_name_both_extents() {
+        let e = ZoneIndex::build(&layer(vec![square(100.0, 120.0)]), &grid(), None).unwrap_err();
+        assert!(e.message().contains("x 100..120") && e.message().contains("x 0..10"), "{e}");
+    }
+
+    #[test]
+    fn missing_id_lists_the_columns() {
+        let e = ZoneIndex::build(&layer(vec![square(1.0, 2.0)]), &grid(), Some("parcel")).unwrap_err();
+        assert!(e.message().contains("(columns: zone)"), "{e}");
+    }
+
+    #[test]
+    fn centres_of_a_square() {
+        let z = ZoneIndex::build(&layer(vec![square(2.0, 5.0)]), &grid(), None).unwrap();
+        let mut inside = vec![false; 100];
+        z.centres(Window::new(0, 0, 10, 10), &mut inside);
+        assert_eq!(inside.iter().filter(|v| **v).count(), 9);
+        assert!(inside[5 * 10 + 2] && !inside[4 * 10 + 2]);
+    }
+}
