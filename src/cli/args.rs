@@ -11,7 +11,7 @@ use crate::engine::{Limits, Progress};
 use crate::error::{Result, mask_secrets};
 use crate::grid::Crs;
 use crate::product::{Context, Notes};
-use crate::scene::{Alignment, BandMap, Encoding, Maskings, SceneOptions};
+use crate::scene::{Alignment, BandMap, Encoding, Maskings, Scene, SceneOptions};
 
 /// Options of every verb.
 #[derive(Args, Clone, Debug, Default)]
@@ -132,6 +132,26 @@ pub struct SceneArgs {
 }
 
 impl SceneArgs {
+    /// Opens the scene that a verb's inputs form, and tells the user what was decided.
+    ///
+    /// # Errors
+    /// As [`crate::scene::open`].
+    pub fn open(&self, inputs: &[String], common: &Common, context: &Context) -> Result<Scene> {
+        let scene = crate::scene::open(inputs, &self.options(common))?;
+        tell(&scene, context);
+        Ok(scene)
+    }
+
+    /// Opens acquisitions in order of time, and tells the user what was decided.
+    ///
+    /// # Errors
+    /// As [`crate::scene::open_stack`].
+    pub fn open_stack(&self, inputs: &[String], common: &Common, context: &Context) -> Result<Vec<Scene>> {
+        let scenes = crate::scene::open_stack(inputs, &self.options(common))?;
+        scenes.iter().for_each(|s| tell(s, context));
+        Ok(scenes)
+    }
+
     /// Options for [`crate::scene::open`].
     #[must_use]
     pub fn options(&self, common: &Common) -> SceneOptions {
@@ -149,6 +169,11 @@ impl SceneArgs {
             bbox: common.bbox,
         }
     }
+}
+
+fn tell(scene: &Scene, context: &Context) {
+    scene.warnings.iter().for_each(|w| context.notes.warn(w));
+    scene.decisions.iter().for_each(|d| context.notes.decide(d));
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -1,8 +1,21 @@
 //! Scenes: from what a user names on the command line to channels with roles, scale, nodata, masks and date.
 
+mod assumed;
+mod date;
+mod encoding;
+pub mod extent;
+mod input;
+mod mask;
+mod open;
 pub mod options;
+mod sensor;
+mod stack;
 
+pub use date::in_text as date_in_text;
+pub use input::local_file;
+pub use open::{from_sources, open};
 pub use options::{Alignment, BandMap, Encoding, Maskings, SceneOptions};
+pub use stack::open_stack;
 
 use std::sync::Arc;
 

@@ -1,0 +1,149 @@
+//! Several acquisitions: a scene each, or one raster a role whose bands are dates.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::input::Input;
+use super::open::{Builder, open, sensor};
+use super::options::SceneOptions;
+use super::{Scene, date};
+use crate::error::{Error, Result};
+use crate::raster::{Role, Source};
+
+/// Opens acquisitions in order of time: plain inputs are a scene each; inputs under roles (`nir=b8.tif scl=scl.tif`) are
+/// stacks whose bands are dates, told by band descriptions, else by `--dates`.
+///
+/// Dates that not every role has are left out, and a warning of the first scene counts them.
+///
+/// # Errors
+/// As [`open`]; input error where a scene or band has no date.
+pub fn open_stack(inputs: &[String], options: &SceneOptions) -> Result<Vec<Scene>> {
+    let parsed: Vec<Input> = inputs.iter().map(|i| Input::parse(i)).collect::<Result<_>>()?;
+    let named: Vec<_> = parsed
+        .iter()
+        .filter_map(|i| match i {
+            Input::Named(role, path) => Some((*role, path.as_path())),
+            Input::Plain(_) => None,
+        })
+        .collect();
+    let mut scenes = if named.len() == parsed.len() && !named.is_empty() {
+        by_band(&named, options)?
+    } else if named.is_empty() {
+        by_file(inputs, options)?
+    } else {
+        return Err(Error::usage("inputs mix scenes and files under roles; give either scenes or ROLE=FILE stacks"));
+    };
+    // Stable: acquisitions of one day stay in the order given.
+    scenes.sort_by(|a, b| a.date.cmp(&b.date));
+    Ok(scenes)
+}
+
+fn by_file(inputs: &[String], options: &SceneOptions) -> Result<Vec<Scene>> {
+    let listed = options.dates.as_deref().map(date::read_list).transpose()?;
+    if let Some(dates) = &listed
+        && dates.len() != inputs.len()
+    {
+        return Err(Error::input(format!(
+            "--dates has {} dates for {} scenes; write a line each",
+            dates.len(),
+            inputs.len()
+        )));
+    }
+    let mut scenes = Vec::with_capacity(inputs.len());
+    for (i, input) in inputs.iter().enumerate() {
+        let mut scene = open(std::slice::from_ref(input), options)?;
+        if let Some(dates) = &listed {
+            scene.date = Some(dates[i].clone());
+        }
+        if scene.date.is_none() {
+            return Err(Error::input(format!(
+                "{}: has no date in metadata or name (YYYYMMDD, YYYY-MM-DD, YYYYDDD); give --dates FILE, a line a scene",
+                scene.name
+            )));
+        }
+        scenes.push(scene);
+    }
+    Ok(scenes)
+}
+
+fn by_band(named: &[(Role, &Path)], options: &SceneOptions) -> Result<Vec<Scene>> {
+    let mut opened = Vec::with_capacity(named.len());
+    let mut warnings = Vec::new();
+    for (i, (role, path)) in named.iter().enumerate() {
+        if named[..i].iter().any(|(r, _)| r == role) {
+            return Err(Error::usage(format!("role {role} is given twice; name one stack for each role")));
+        }
+        let mut builder = Builder::new(options);
+        let source = builder.admit(crate::io::open_raster(path)?);
+        warnings.extend(builder.into_warnings());
+        let dates = band_dates(&source, options)?;
+        opened.push((*role, source, dates));
+    }
+    let every: std::collections::BTreeSet<&Key> = opened.iter().flat_map(|(.., dates)| dates.keys()).collect();
+    let common: Vec<&Key> =
+        every.iter().copied().filter(|k| opened.iter().all(|(.., dates)| dates.contains_key(*k))).collect();
+    if common.is_empty() {
+        return Err(Error::input(format!("{}: no date is common to all roles", opened[0].1.name())));
+    }
+    if common.len() < every.len() {
+        let missing = every.len() - common.len();
+        warnings.push(format!("{missing} of {} dates are not in every role and are left out", every.len()));
+    }
+    let mut scenes = Vec::with_capacity(common.len());
+    for key in common {
+        let mut builder = Builder::new(options);
+        for (role, source, dates) in &opened {
+            builder.pick(*role, source, dates[key], sensor(source))?;
+        }
+        let name = opened[0].1.name().to_owned();
+        let mut scene = builder.dated(key.0.clone()).finish()?;
+        scene.name = format!("{name} of {}", key.0);
+        // Once for the stack, not once a date.
+        scene.warnings = std::mem::take(&mut warnings).into_iter().chain(scene.warnings).collect();
+        scenes.push(scene);
+    }
+    Ok(scenes)
+}
+
+/// Date, and the count of earlier bands of the same date: one day may hold two acquisitions.
+type Key = (String, usize);
+
+fn band_dates(source: &Arc<dyn Source>, options: &SceneOptions) -> Result<BTreeMap<Key, usize>> {
+    let bands = source.bands();
+    let dates: Vec<String> = match &options.dates {
+        Some(list) => {
+            let dates = date::read_list(list)?;
+            if dates.len() != bands.len() {
+                return Err(Error::input(format!(
+                    "{}: has {} bands, and --dates {} has {} dates; write a line a band",
+                    source.name(),
+                    bands.len(),
+                    list.display(),
+                    dates.len()
+                )));
+            }
+            dates
+        }
+        None => bands
+            .iter()
+            .enumerate()
+            .map(|(i, b)| {
+                b.date.clone().or_else(|| date::in_text(&b.name)).ok_or_else(|| {
+                    Error::input(format!(
+                        "{}: band {} has no date (description {:?}); give --dates FILE, a line a band",
+                        source.name(),
+                        i + 1,
+                        b.name
+                    ))
+                })
+            })
+            .collect::<Result<_>>()?,
+    };
+    let mut keyed = BTreeMap::new();
+    for (i, date) in dates.iter().enumerate() {
+        let earlier = dates[..i].iter().filter(|d| *d == date).count();
+        keyed.insert((date.clone(), earlier), i);
+    }
+    Ok(keyed)
+}
