@@ -1,6 +1,9 @@
-//! Statistics and numerical methods without rasters: moments, quantiles, thresholds.
+//! Statistics and numerical methods without rasters: moments, quantiles, thresholds, linear solves, special functions.
 
+pub mod cholesky;
+pub mod matern;
 pub mod moments;
+pub mod normal;
 pub mod quantile;
 pub mod threshold;
 
