@@ -7,9 +7,10 @@ use clap::Args;
 
 use super::console::{Console, LogFormat};
 use super::{machine, signals, size};
-use crate::engine::{Limits, Progress};
-use crate::error::{Result, mask_secrets};
-use crate::grid::Crs;
+use crate::analysis::clip::AreaOfInterest;
+use crate::engine::{Limits, Pass, Progress};
+use crate::error::{Error, Result, mask_secrets};
+use crate::grid::{Crs, Grid};
 use crate::product::{Context, Notes};
 use crate::scene::{Alignment, BandMap, Encoding, Maskings, Scene, SceneOptions};
 
@@ -83,6 +84,30 @@ impl Common {
             reproducible: self.reproducible,
             creation: self.creation.clone(),
         })
+    }
+
+    /// An empty pass over `grid`, restricted to `--aoi`: the grid shrinks to the box of its polygons, and cells whose
+    /// centre lies in none of them are nodata.
+    ///
+    /// # Errors
+    /// Those of reading the polygons; input error that prints both extents where they lie apart.
+    pub fn pass(&self, name: &str, grid: &Grid, context: &Context) -> Result<Pass> {
+        let Some(path) = &self.aoi else { return Ok(Pass::new(name, grid.clone())) };
+        let layer = crate::io::vector::read(&crate::scene::local_file(&path.to_string_lossy())?, None)?;
+        let whole = AreaOfInterest::new(&layer, grid)?;
+        let Some(window) = whole.window(grid) else {
+            return Err(Error::input(format!(
+                "{}: no polygon of the area of interest meets the raster, which covers {}",
+                path.display(),
+                crate::scene::extent::describe(grid)
+            )));
+        };
+        let cropped = grid.crop(window);
+        let aoi = AreaOfInterest::new(&layer, &cropped)?;
+        layer.warnings.iter().chain(aoi.zones().warnings()).for_each(|w| context.notes.warn(w));
+        let mut pass = Pass::new(name, cropped);
+        pass.clip(Arc::new(aoi));
+        Ok(pass)
     }
 
     fn limits(&self, notes: &dyn Notes) -> Limits {

@@ -21,12 +21,27 @@ pub fn execute(pass: Pass, products: Vec<Box<dyn Product>>, common: &Common, con
         return Ok(Finish::Done);
     }
     let mut outcome = pass.run(&context.limits, context.progress.as_ref(), &context.cancel)?;
+    doubt(&outcome, context);
     let mut artifacts = Vec::new();
     for product in products {
         artifacts.extend(product.finish(&mut outcome, context)?);
     }
     report(&artifacts, &outcome, common)?;
     Ok(Finish::Done)
+}
+
+/// Warns where more pixels than noise explains lie outside the range of reflectance: the scale is wrong then.
+fn doubt(outcome: &Outcome, context: &Context) {
+    for c in &outcome.channels {
+        let seen = c.cells.saturating_sub(c.nodata + c.masked + c.clipped);
+        if c.out_of_range * 20 > seen {
+            let share = 100.0 * c.out_of_range as f64 / seen as f64;
+            context.notes.warn(&format!(
+                "{}: {share:.1} % of the pixels are no reflectance (-0.2 to 1.6) and became nodata; check --scale and --offset",
+                c.name
+            ));
+        }
+    }
 }
 
 /// Says what was made: one line an output, or one JSON document with all figures.

@@ -50,6 +50,11 @@ pub(super) fn resolve(
         decision: format!("{place}: {why}{}", nodata.map_or_else(String::new, |n| format!(", nodata {n}"))),
         assumed,
     };
+    if role == Role::QaPixel && collection_1(source.as_ref()) {
+        return Err(Error::input(format!(
+            "{place}: named like quality bits of Landsat Collection 1, whose layout differs; use QA_PIXEL of Collection 2"
+        )));
+    }
     if role.is_categorical() {
         if band.dtype.is_float() {
             return Err(Error::input(format!(
@@ -159,4 +164,11 @@ fn landsat_name(source: &dyn Source, band: &Band) -> bool {
     let numbered =
         |t: &str| t.rsplit_once("SR_B").is_some_and(|(_, n)| n.len() == 1 && n.as_bytes()[0].is_ascii_digit());
     numbered(&band.name.to_ascii_uppercase()) || numbered(&file)
+}
+
+/// True for `pixel_qa` and `BQA`, the names of quality bands before Collection 2.
+fn collection_1(source: &dyn Source) -> bool {
+    let file =
+        Path::new(source.name()).file_stem().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    file.ends_with("pixel_qa") || file.ends_with("bqa")
 }

@@ -33,8 +33,8 @@ pub fn common(rasters: &[(&str, &Grid)], align: Option<Alignment>) -> Result<Gri
             return Err(Error::input(format!(
                 "{name} and {} cover different extents ({} and {}); choose one with --align intersection, first or union",
                 finest.0,
-                extent(grid),
-                extent(base)
+                describe(grid),
+                describe(base)
             )));
         }
         windows.push(if same { base.window() } else { window });
@@ -50,8 +50,8 @@ pub fn common(rasters: &[(&str, &Grid)], align: Option<Alignment>) -> Result<Gri
                     Error::input(format!(
                         "{name} has no pixel in common with {}: extents {} and {}",
                         rasters[0].0,
-                        extent(grid),
-                        extent(rasters[0].1)
+                        describe(grid),
+                        describe(rasters[0].1)
                     ))
                 })?;
             }
@@ -90,7 +90,7 @@ pub fn crop(name: &str, grid: &Grid, bbox: [f64; 4]) -> Result<Grid> {
                 b[1],
                 b[2],
                 b[3],
-                extent(grid)
+                describe(grid)
             ))
         },
     )
@@ -108,7 +108,8 @@ fn pixel(grid: &Grid) -> f64 {
 }
 
 /// Extent for messages.
-pub(super) fn extent(grid: &Grid) -> String {
+#[must_use]
+pub fn describe(grid: &Grid) -> String {
     let crs = grid.crs().map_or_else(|| "unknown CRS".to_owned(), ToString::to_string);
     match grid.bounds() {
         Ok(b) => format!("{} {} {} {} in {crs}", b[0], b[1], b[2], b[3]),
