@@ -31,7 +31,7 @@ struct Ellipsoid {
 
 impl Ellipsoid {
     fn of(crs: &Crs) -> Result<Self> {
-        let p = proj(crs)?;
+        let p = proj(crs, false)?;
         let null_grid = crs.parameters().get("nadgrids").is_some_and(|g| g == "@null");
         // Web Mercator computes on a sphere but its positions are on WGS 84.
         let (a, b) = if null_grid { (6_378_137.0, 6_356_752.314_245_179) } else { p.ellipse_parameters() };
@@ -39,7 +39,6 @@ impl Ellipsoid {
         if crs.is_geographic() {
             return Ok(Self { a, f, unproject: None });
         }
-        // A twin without a datum: the library then leaves the datum alone, which is what areas want.
         let twin = Proj::from_proj_string(&format!("+proj=longlat +a={a} +b={b}"))
             .map_err(|e| Error::bug(format!("ellipsoid of {crs}: {e}")))?;
         Ok(Self { a, f, unproject: Some((p, twin)) })

@@ -126,6 +126,12 @@ impl Crs {
         self.kind == CrsKind::Geographic
     }
 
+    /// False for the few geographic systems that count in grads.
+    #[must_use]
+    pub(super) fn in_degrees(&self) -> bool {
+        self.epsg.and_then(crs_definitions::from_code).is_none_or(|d| !d.wkt.contains("UNIT[\"grad\""))
+    }
+
     /// Name of the datum, as EPSG spells it where the code is known, else as the PROJ string states it.
     #[must_use]
     pub fn datum(&self) -> String {

@@ -1,7 +1,7 @@
 //! Coordinate transforms between reference systems.
 //!
 //! Projections are exact to well below a centimetre. Datum shifts are not: national datums are tied to WGS 84 by
-//! published three- or seven-parameter shifts (1 to 20 m), and modern global ones (ETRS 89, NAD 83, GDA 2020) are taken as
+//! published three- or seven-parameter shifts (usually 1 to 20 m), and modern global ones (ETRS 89, NAD 83, GDA 2020) are taken as
 //! WGS 84 although they drifted 0.5 to 2 m apart. [`Transform::accuracy_note`] says which of the two happened.
 
 use std::fmt::Write as _;
@@ -45,10 +45,12 @@ impl Transform {
                 "cannot transform from {from} to {to}: local coordinates have no place on Earth; state the true CRS"
             )));
         }
-        let note = relation(from, to)?;
+        // One datum: points stay on it, even where the two definitions tie it to WGS 84 by different parameters.
+        let shift = from.datum() != to.datum();
+        let note = if shift { Some(relation(from, to)?) } else { None };
         let path = Path {
-            from: proj(from)?,
-            to: proj(to)?,
+            from: proj(from, shift)?,
+            to: proj(to, shift)?,
             from_degrees: from.is_geographic(),
             to_degrees: to.is_geographic(),
             tolerance: if from.is_geographic() { 1e-5 } else { 1.0 / from.metres_per_unit },
@@ -108,40 +110,103 @@ fn step(from: &Proj, from_degrees: bool, to: &Proj, to_degrees: bool, p: (f64, f
     (q.0.is_finite() && q.1.is_finite()).then_some(q)
 }
 
-/// Projections compared with PROJ over the areas of use of all EPSG systems that use them (see `tests/zonal.rs`).
+/// Projections compared with PROJ at five points of the areas of use of all 5,700 plane and geographic EPSG systems:
+/// within 1 cm in every system not refused here. Oblique Mercator other than the Swiss is left out for want of data.
 const SUPPORTED: &[&str] = &[
     "longlat", "latlong", "utm", "etmerc", "lcc", "merc", "webmerc", "laea", "aea", "stere", "sterea", "somerc",
     "krovak", "cea", "eqc", "sinu", "poly", "cass", "aeqd",
 ];
 
-/// The projection of a system as the projection library takes it.
-pub(super) fn proj(crs: &Crs) -> Result<Proj> {
+/// Systems whose definition does not say what EPSG means: spherical formulas on an ellipsoid (EASE-Grid), axes that point
+/// south and west (Krovak and Cassini of the first kind).
+const MISLEADING: &[u16] = &[2065, 3408, 3409, 3410, 3785, 3973, 3974, 3975, 5513, 6996, 6997, 8044, 8045];
+
+/// Ellipsoids of the datums that definitions name without one.
+const ELLIPSOIDS: &[(&str, &str)] = &[
+    ("WGS84", "WGS84"),
+    ("NAD83", "GRS80"),
+    ("NAD27", "clrk66"),
+    ("GGRS87", "GRS80"),
+    ("OSGB36", "airy"),
+    ("carthage", "clrk80ign"),
+    ("hermannskogel", "bessel"),
+    ("ire65", "mod_airy"),
+    ("nzgd49", "intl"),
+    ("potsdam", "bessel"),
+];
+
+/// The projection of a system as the projection library takes it; without its datum, points stay on their ellipsoid.
+pub(super) fn proj(crs: &Crs, with_datum: bool) -> Result<Proj> {
     let mut p = crs.parameters();
     let name = p.get("proj").cloned().unwrap_or_default();
     // The series of Poder and Engsager, which PROJ uses for every transverse Mercator; plain tmerc is good to a zone only.
     let name = if name == "tmerc" { "etmerc".to_owned() } else { name };
+    let refuse =
+        |why: &str| Err(Error::input(format!("CRS {crs} {why}; reproject to a UTM zone first (gdalwarp -t_srs)")));
     if !SUPPORTED.contains(&name.as_str()) {
-        return Err(Error::input(format!(
-            "CRS {crs} uses projection {name:?}, which is not supported; reproject to a UTM zone first (gdalwarp -t_srs)"
-        )));
+        return refuse(&format!("uses projection {name:?}, which is not supported"));
+    }
+    if crs.epsg.is_some_and(|n| MISLEADING.contains(&n)) {
+        return refuse("is spherical or has axes that point south and west, which is not supported");
+    }
+    if crs.is_geographic() && !crs.in_degrees() {
+        return refuse("does not count in degrees, which is not supported");
     }
     match p.get("axis").map(String::as_str) {
         None | Some("enu") => {}
         // x is east in every raster and vector file whatever the order of the definition.
         Some("neu") => drop(p.remove("axis")),
-        Some(axis) => {
-            return Err(Error::input(format!(
-                "CRS {crs} has axes {axis:?}, and files disagree on the signs; reproject to a UTM zone first"
-            )));
-        }
+        Some(axis) => return refuse(&format!("has axes {axis:?}, and files disagree on the signs")),
     }
     p.insert("proj".into(), name);
+    // EPSG means the variant of the Royal Geographical Society; the library's clrk80 has another flattening (6 cm).
+    if crs.epsg.is_some() && p.get("ellps").is_some_and(|e| e == "clrk80") {
+        p.remove("ellps");
+        p.extend([("a".to_owned(), "6378249.145".to_owned()), ("rf".to_owned(), "293.465".to_owned())]);
+    }
+    if !with_datum {
+        p.remove("towgs84");
+        p.remove("nadgrids");
+        if let Some(datum) = p.remove("datum")
+            && let Some((_, ellipsoid)) = ELLIPSOIDS.iter().find(|(d, _)| *d == datum)
+        {
+            p.entry("ellps".into()).or_insert_with(|| (*ellipsoid).to_owned());
+        }
+    }
     let mut text = String::new();
     for (k, v) in &p {
         let _ = if v.is_empty() { write!(text, "+{k} ") } else { write!(text, "+{k}={v} ") };
     }
     Proj::from_proj_string(&text).map_err(|e| Error::input(format!("CRS {crs} cannot be used: {e}")))
 }
+
+/// Datums whose published parameters, or their absence, put every tested point more than 70 m from where PROJ puts it.
+const DOUBTFUL: &[&str] = &[
+    "Fatu Iva 72",
+    "Final Datum 1958",
+    "Grenada 1953",
+    "Guam 1963",
+    "IG05 12 Intermediate Datum",
+    "IG05/12 Intermediate Datum",
+    "IGN63 Hiva Oa",
+    "Indian 1975",
+    "K0 1949",
+    "Katanga 1955",
+    "Locodjo 1965",
+    "Manoca",
+    "Militar Geographische Institut Ferro",
+    "Monte Mario Rome",
+    "Nouakchott 1965",
+    "Pampa del Castillo",
+    "Point 58",
+    "Popular Visualisation Datum",
+    "Porto Santo 1995",
+    "Qornoq",
+    "Reseau Geodesique Nouvelle Caledonie 1991",
+    "Solomon 1968",
+    "System Jednotne Trigonometricke Site Katastralni Ferro",
+    "Viti Levu 1916",
+];
 
 /// How a definition is tied to WGS 84.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -155,6 +220,9 @@ enum Tie {
 }
 
 fn tie(crs: &Crs) -> Tie {
+    if DOUBTFUL.contains(&crs.datum().as_str()) {
+        return Tie::Unknown;
+    }
     let p = crs.parameters();
     let modern = p.get("ellps").is_none_or(|e| ["GRS80", "WGS84"].contains(&e.as_str())) && !p.contains_key("R");
     if let Some(grids) = p.get("nadgrids") {
@@ -178,11 +246,8 @@ fn tie(crs: &Crs) -> Tie {
 }
 
 /// What is said about the datum shift; an error where there is none to apply.
-fn relation(from: &Crs, to: &Crs) -> Result<Option<String>> {
+fn relation(from: &Crs, to: &Crs) -> Result<String> {
     let (a, b) = (from.datum(), to.datum());
-    if a == b {
-        return Ok(None);
-    }
     let how = match (tie(from), tie(to)) {
         (Tie::Unknown, _) | (_, Tie::Unknown) => {
             return Err(Error::input(format!(
@@ -191,15 +256,15 @@ fn relation(from: &Crs, to: &Crs) -> Result<Option<String>> {
             )));
         }
         (Tie::Same, Tie::Same) => {
-            return Ok(Some(format!(
-                "datums {a} and {b} are taken as the same (null shift, ballpark: up to about 2 m)"
-            )));
+            return Ok(format!("datums {a} and {b} are taken as the same (null shift, ballpark: up to about 2 m)"));
         }
         (Tie::Shift(n), Tie::Same) | (Tie::Same, Tie::Shift(n)) => n,
         (Tie::Shift(n), Tie::Shift(m)) => n.min(m),
     };
-    let metres = if how == 3 { "5 to 20 m" } else { "1 to 5 m" };
-    Ok(Some(format!("datum shift from {a} to {b} by {how} published parameters (accuracy {metres}, no shift grid)")))
+    let metres = if how == 3 { "5 to 20 m, in places over 100 m" } else { "1 to 10 m" };
+    Ok(format!(
+        "datum shift from {a} to {b} by {how} published parameters, without a shift grid: accuracy usually {metres}"
+    ))
 }
 
 #[cfg(test)]
