@@ -4,5 +4,6 @@ pub mod config;
 pub mod document;
 pub mod rules;
 pub mod standards;
+pub mod summary;
 
 pub use config::Project;
