@@ -385,8 +385,8 @@ impl Summary {
     /// # Errors
     /// Missing or damaged file, or one of another version.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::from_io(&format!("reading {}", path.display()), &e))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| Error::from_io(&format!("reading {}", path.display()), &e))?;
         let summary: Self = serde_json::from_str(&text).map_err(|e| {
             Error::input(format!("reading {}: not a summary of a run: {e}; run the project again", path.display()))
         })?;
