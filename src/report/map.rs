@@ -19,7 +19,7 @@ pub fn shared_range(kind: MapKind, pictures: &[&Picture]) -> (f64, f64) {
     let mut ends = (f64::INFINITY, f64::NEG_INFINITY);
     for picture in pictures {
         let v = picture.sorted();
-        if let (Some(low), Some(high)) = (v.get(v.len() / 100), v.get(v.len() - 1 - v.len() / 100)) {
+        if let (Some(low), Some(high)) = (v.get(v.len() / 100), v.get((v.len() - v.len() / 100).wrapping_sub(1))) {
             ends = (ends.0.min(f64::from(*low)), ends.1.max(f64::from(*high)));
         }
     }
