@@ -1,4 +1,5 @@
 //! The science, one file each.
 
 pub mod clip;
+pub mod outlines;
 pub mod tally;
