@@ -101,11 +101,7 @@ pub fn sieve(classes: &mut [u8], cols: usize, connect: Connect, least: u64, noda
     let sizes = &patches.sizes;
     let mut largest: Vec<Option<u32>> = vec![None; sizes.len()];
     let mut class_of = vec![0; sizes.len()];
-    for i in 0..classes.len() {
-        let here = patches.labels[i];
-        if here == OUT {
-            continue;
-        }
+    for (i, &here) in patches.labels.iter().enumerate().filter(|(_, l)| **l != OUT) {
         class_of[here as usize] = classes[i];
         let mut meet = |a: u32, b: u32| {
             if largest[a as usize].is_none_or(|l| sizes[l as usize] < sizes[b as usize]) {
