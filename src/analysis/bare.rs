@@ -1,0 +1,214 @@
+//! Bare land and water: one decision for each pixel, from thresholds on indices.
+
+use super::classes::{ClassSum, NODATA};
+use super::formula::Formula;
+use super::tally::ClassTally;
+use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
+use crate::error::Result;
+use crate::raster::Class;
+use crate::spectral::build::BandLookup;
+use crate::spectral::syntax::Binary;
+use crate::spectral::{Builder, Index, NodeId};
+
+/// What a pixel was found to be. The stored map has only yes and no; the sums keep them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// Anything else, mostly vegetation.
+    Other = 0,
+    /// Bare land.
+    Bare = 1,
+    /// Water: MNDWI > 0 and NDVI < 0.2, or NDWI > 0.1, or AWEInsh > 0.
+    Water = 2,
+    /// Dark and unreliable (shadow, coal, slag): mean of blue, green, red and near infrared below 0.06.
+    Dark = 3,
+    /// Snow: NDSI > 0.4 and green > 0.2.
+    Snow = 4,
+}
+
+impl Surface {
+    /// All values, for the tally.
+    pub const CODES: [u8; 5] = [0, 1, 2, 3, 4];
+}
+
+/// How bare land is told from the rest once water, dark pixels and snow are out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BareRule {
+    /// NDVI below and BSI above thresholds.
+    Both {
+        /// NDVI must be below.
+        ndvi: f64,
+        /// BSI must be above.
+        bsi: f64,
+    },
+    /// NDVI not above a threshold.
+    Ndvi(f64),
+}
+
+/// Builds what [`SurfaceAnalysis`] reads. With `full`, all bands of the rule are required; else the parts of it whose
+/// bands are missing (water, dark, snow) are left out.
+///
+/// # Errors
+/// Input error that lists the bands that are missing.
+pub fn surface_results(builder: &mut Builder, bands: BandLookup<'_>, full: bool) -> Result<Vec<NodeId>> {
+    const PARTS: [(&str, &str); 7] = [
+        ("NDVI", ""),
+        ("BSI", ""),
+        ("MNDWI", ""),
+        ("NDWI", ""),
+        ("AWEInsh", ""),
+        ("brightness", "(B+G+R+N)/4"),
+        ("green", "G"),
+    ];
+    let mut results = Vec::with_capacity(PARTS.len() + 1);
+    for (k, (name, text)) in PARTS.iter().enumerate() {
+        let index = if text.is_empty() { Index::find(name)? } else { Index::expression(name, text) };
+        let missing = index.bands()?.iter().any(|b| bands(b).is_none());
+        results.push(if missing && !full && k > 0 {
+            builder.graph.constant(f64::NAN)
+        } else {
+            builder.add_within_range(&index, bands)?
+        });
+    }
+    // NaN where any band is nodata, whatever the guards of the indices say.
+    let inputs = builder.graph.inputs().to_vec();
+    let nodes: Vec<NodeId> = inputs.iter().map(|i| builder.graph.input(i)).collect();
+    let mut valid = builder.graph.constant(0.0);
+    for node in nodes {
+        valid = builder.graph.binary(Binary::Add, valid, node);
+    }
+    results.push(valid);
+    Ok(results)
+}
+
+/// The decision for one pixel; `values` are those of [`surface_results`]. `None` is nodata.
+#[must_use]
+pub fn surface(values: &[f64; 8], rule: BareRule) -> Option<Surface> {
+    let [ndvi, bsi, mndwi, ndwi, awei, brightness, green, valid] = *values;
+    // Comparisons with NaN are false: a part without bands, or without a defined value, decides nothing.
+    if valid.is_nan() {
+        return None;
+    }
+    if (mndwi > 0.0 && ndvi < 0.2) || ndwi > 0.1 || awei > 0.0 {
+        return Some(Surface::Water);
+    }
+    if brightness < 0.06 {
+        return Some(Surface::Dark);
+    }
+    if mndwi > 0.4 && green > 0.2 {
+        return Some(Surface::Snow);
+    }
+    let bare = match rule {
+        _ if ndvi.is_nan() => return None,
+        BareRule::Both { .. } if bsi.is_nan() => return None,
+        BareRule::Both { ndvi: t, bsi: b } => ndvi < t && bsi > b,
+        BareRule::Ndvi(t) => ndvi <= t,
+    };
+    Some(if bare { Surface::Bare } else { Surface::Other })
+}
+
+/// Yes and no for one kind of surface.
+pub struct SurfaceAnalysis {
+    /// The results of [`surface_results`].
+    pub formula: Formula,
+    /// What is bare.
+    pub rule: BareRule,
+    /// The surface that is 1 in the map.
+    pub target: Surface,
+    /// Measures [`Surface::CODES`]; none where the grid has no place on Earth.
+    pub tally: Option<ClassTally>,
+}
+
+impl SurfaceAnalysis {
+    fn name(&self) -> &'static str {
+        if self.target == Surface::Water { "water" } else { "bare" }
+    }
+
+    /// Classes of the map.
+    #[must_use]
+    pub fn classes(target: Surface) -> Vec<Class> {
+        match target {
+            Surface::Water => {
+                vec![Class::new(0, "not water", [235, 235, 225]), Class::new(1, "water", [33, 113, 181])]
+            }
+            _ => vec![Class::new(0, "not bare", [199, 224, 180]), Class::new(1, "bare", [191, 129, 45])],
+        }
+    }
+}
+
+impl Analysis for SurfaceAnalysis {
+    type Partial = ClassSum;
+
+    fn spec(&self) -> Spec {
+        Spec {
+            name: self.name().into(),
+            reads: self.formula.reads().to_vec(),
+            writes: vec![OutBand::classes(self.name(), Self::classes(self.target))],
+            scratch_per_cell: 1 + self.tally.as_ref().map_or(0, ClassTally::scratch_per_cell),
+            scratch_fixed: self.formula.scratch() + self.tally.as_ref().map_or(0, ClassTally::scratch_fixed),
+            citations: match self.target {
+                Surface::Water => vec!["McFeeters 1996", "Xu 2006", "Feyisa et al. 2014"],
+                _ => vec!["Rikimaru et al. 2002", "Rouse et al. 1974", "Xu 2006", "McFeeters 1996"],
+            },
+            ..Spec::default()
+        }
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        self.tally.as_ref().map_or(0, ClassTally::resident_bytes)
+    }
+
+    fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut ClassSum) -> Result<()> {
+        let cols = input.cols();
+        let mut codes = vec![NODATA; input.window.cells()];
+        self.formula.rows(input, |row, results| {
+            let line = &mut codes[row * cols..(row + 1) * cols];
+            for (i, (o, code)) in out.u8_row(0, row).iter_mut().zip(line).enumerate() {
+                let values = std::array::from_fn(|k| results[k][i]);
+                if let Some(found) = surface(&values, self.rule) {
+                    *code = found as u8;
+                    *o = u8::from(found == self.target);
+                }
+            }
+            Ok(())
+        })?;
+        match &self.tally {
+            Some(tally) => tally.add(input.window, &codes, &mut sum.areas),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: BareRule = BareRule::Both { ndvi: 0.2, bsi: 0.0 };
+
+    /// NDVI, BSI, MNDWI, NDWI, AWEInsh, brightness, green, valid.
+    fn pixel(change: &[(usize, f64)]) -> [f64; 8] {
+        let mut bare = [0.1, 0.15, -0.3, -0.2, -0.5, 0.2, 0.12, 1.0];
+        change.iter().for_each(|&(k, v)| bare[k] = v);
+        bare
+    }
+
+    #[test]
+    fn each_part_of_the_rule_decides() {
+        assert_eq!(surface(&pixel(&[]), RULE), Some(Surface::Bare));
+        assert_eq!(surface(&pixel(&[(0, 0.2)]), RULE), Some(Surface::Other));
+        assert_eq!(surface(&pixel(&[(1, 0.0)]), RULE), Some(Surface::Other));
+        assert_eq!(surface(&pixel(&[(2, 0.01)]), RULE), Some(Surface::Water));
+        assert_eq!(surface(&pixel(&[(3, 0.11)]), RULE), Some(Surface::Water));
+        assert_eq!(surface(&pixel(&[(4, 0.01)]), RULE), Some(Surface::Water));
+        assert_eq!(surface(&pixel(&[(5, 0.05)]), RULE), Some(Surface::Dark));
+        assert_eq!(surface(&pixel(&[(0, 0.3), (2, 0.5), (6, 0.3)]), RULE), Some(Surface::Snow));
+        assert_eq!(surface(&pixel(&[(7, f64::NAN)]), RULE), None);
+    }
+
+    #[test]
+    fn undefined_indices_are_nodata_unless_something_else_decides() {
+        assert_eq!(surface(&pixel(&[(0, f64::NAN)]), RULE), None);
+        assert_eq!(surface(&pixel(&[(1, f64::NAN)]), RULE), None);
+        assert_eq!(surface(&pixel(&[(0, f64::NAN), (5, 0.01)]), RULE), Some(Surface::Dark));
+        assert_eq!(surface(&pixel(&[(1, f64::NAN)]), BareRule::Ndvi(0.1)), Some(Surface::Bare));
+    }
+}

@@ -1,0 +1,69 @@
+//! Difference of an index between two dates, and its classes.
+
+use super::classes::{Breaks, ClassSum, NODATA, measure};
+use super::formula::Formula;
+use super::tally::ClassTally;
+use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
+use crate::error::Result;
+use crate::raster::Class;
+
+/// Five classes of change, 1 to 5.
+#[must_use]
+pub fn change_classes() -> Vec<Class> {
+    vec![
+        Class::new(1, "strong loss", [178, 24, 43]),
+        Class::new(2, "loss", [244, 165, 130]),
+        Class::new(3, "stable", [247, 247, 247]),
+        Class::new(4, "gain", [166, 219, 160]),
+        Class::new(5, "strong gain", [27, 120, 55]),
+    ]
+}
+
+/// Difference (after minus before) and its class. Both dates must be valid.
+pub struct ChangeAnalysis {
+    /// One result: the difference.
+    pub formula: Formula,
+    /// Four breaks between the five classes.
+    pub breaks: Breaks,
+    /// Name of the difference band.
+    pub name: String,
+    /// Measures the classes; none where the grid has no place on Earth.
+    pub tally: Option<ClassTally>,
+}
+
+impl Analysis for ChangeAnalysis {
+    type Partial = ClassSum;
+
+    fn spec(&self) -> Spec {
+        Spec {
+            name: "change".into(),
+            reads: self.formula.reads().to_vec(),
+            writes: vec![OutBand::quantity(&self.name, ""), OutBand::classes("change class", change_classes())],
+            scratch_per_cell: self.tally.as_ref().map_or(0, ClassTally::scratch_per_cell),
+            scratch_fixed: self.formula.scratch() + self.tally.as_ref().map_or(0, ClassTally::scratch_fixed),
+            citations: vec!["Singh 1989, image differencing"],
+            ..Spec::default()
+        }
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        self.tally.as_ref().map_or(0, ClassTally::resident_bytes)
+    }
+
+    fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut ClassSum) -> Result<()> {
+        self.formula.rows(input, |row, results| {
+            for (o, &d) in out.f32_row(0, row).iter_mut().zip(&results[0]) {
+                *o = d as f32;
+                if d.is_finite() {
+                    sum.moments.add(d);
+                }
+            }
+            for (o, &d) in out.u8_row(1, row).iter_mut().zip(&results[0]) {
+                let class = if d.is_finite() { self.breaks.class(d) } else { None };
+                *o = class.map_or(NODATA, |c| c + 1);
+            }
+            Ok(())
+        })?;
+        measure(self.tally.as_ref(), input, out, 1, sum)
+    }
+}

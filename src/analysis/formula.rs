@@ -1,0 +1,61 @@
+//! Compiled index formulas over the rows of a tile.
+
+use std::sync::Arc;
+
+use crate::engine::TileIn;
+use crate::error::Result;
+use crate::spectral::{BLOCK, Graph, NodeId, Program, Registers};
+
+/// Widest tile the engine makes, for the statement of working memory.
+const WIDEST: u64 = 1024;
+
+/// A program bound to the channels of a pass.
+#[derive(Clone, Debug)]
+pub struct Formula {
+    program: Arc<Program>,
+    reads: Vec<String>,
+}
+
+impl Formula {
+    /// The values `results` of a graph; `reads` names the channel of each input of the graph.
+    #[must_use]
+    pub fn new(graph: &Graph, results: &[NodeId], reads: Vec<String>) -> Self {
+        debug_assert_eq!(graph.inputs().len(), reads.len());
+        Self { program: Arc::new(Program::compile(graph, results)), reads }
+    }
+
+    /// Channels it reads, for [`crate::engine::Spec::reads`].
+    #[must_use]
+    pub fn reads(&self) -> &[String] {
+        &self.reads
+    }
+
+    /// Bytes of working memory it needs a tile, for [`crate::engine::Spec::scratch_fixed`].
+    #[must_use]
+    pub fn scratch(&self) -> u64 {
+        8 * ((self.reads.len() + self.program.results()) as u64 * WIDEST + (self.program.registers() * BLOCK) as u64)
+    }
+
+    /// Evaluates the tile row by row; `each(row, results)` sees the values of every result along the row. NaN is nodata;
+    /// an infinite value is none of a formula's business and reaches `each`.
+    ///
+    /// # Errors
+    /// Those of `each`.
+    pub fn rows(&self, input: &TileIn<'_>, mut each: impl FnMut(usize, &[Vec<f64>]) -> Result<()>) -> Result<()> {
+        let cols = input.cols();
+        let mut planes = vec![vec![0.0; cols]; self.reads.len()];
+        let mut results = vec![vec![0.0; cols]; self.program.results()];
+        let mut registers = Registers::default();
+        for row in 0..input.rows() {
+            for (i, plane) in planes.iter_mut().enumerate() {
+                input.load(i, row, plane);
+            }
+            let views: Vec<&[f64]> = planes.iter().map(Vec::as_slice).collect();
+            self.program.run(&views, cols, &mut registers, |k, at, values| {
+                results[k][at..at + values.len()].copy_from_slice(values);
+            })?;
+            each(row, &results)?;
+        }
+        Ok(())
+    }
+}
