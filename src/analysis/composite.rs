@@ -174,7 +174,8 @@ fn geometric_median(dates: &[Vec<f64>], bands: usize) -> Vec<f64> {
         }
         // Share of the step that a date under the point holds back.
         let strength = pull.iter().map(|p| p * p).sum::<f64>().sqrt();
-        let hold = if here > 0.0 && strength > 0.0 { (here / strength).min(1.0) } else { f64::from(u8::from(here > 0.0)) };
+        let hold =
+            if here > 0.0 && strength > 0.0 { (here / strength).min(1.0) } else { f64::from(u8::from(here > 0.0)) };
         let mut step = 0.0f64;
         for k in 0..bands {
             let next = (1.0 - hold) * (sum[k] / weight) + hold * at[k];

@@ -1,5 +1,13 @@
 //! The science, one file each.
 
+pub mod bare;
+pub mod change;
+pub mod classes;
 pub mod clip;
+pub mod composite;
+pub mod cover;
+pub mod formula;
+pub mod index;
 pub mod outlines;
+pub mod survey;
 pub mod tally;

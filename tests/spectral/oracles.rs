@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use regrow::analysis::classes::Breaks;
+use regrow::analysis::composite::composite;
+use regrow::analysis::cover::{COVER_BREAKS, CoverModel, Endmembers};
 use regrow::numeric::quantile::quantile;
 use regrow::numeric::threshold::Histogram;
 use regrow::spectral::{Builder, Index, Kernel, Program, Registers, Settings, catalogue};
@@ -201,4 +204,62 @@ fn thresholds_of_scikit_image() {
         }
     }
     assert_eq!(parted, 6);
+}
+
+#[test]
+fn cover_of_numpy_percentiles() {
+    let oracle = oracle("fvc.json");
+    let ndvi = numbers(&oracle["ndvi"]);
+    let (soil, veg) = (quantile(&ndvi, 0.05).unwrap(), quantile(&ndvi, 0.95).unwrap());
+    assert!((soil - oracle["ndvi_soil_p5"].as_f64().unwrap()).abs() < 1e-9);
+    assert!((veg - oracle["ndvi_veg_p95"].as_f64().unwrap()).abs() < 1e-9);
+    let close = |name: &str, e: Endmembers, model| {
+        for (x, expected) in ndvi.iter().zip(numbers(&oracle[name])) {
+            assert!((e.cover(*x, model) - expected).abs() < 1e-9, "{name} {x}");
+        }
+    };
+    let own = Endmembers::new(soil, veg).unwrap();
+    close("fvc_first50", own, CoverModel::Linear);
+    close("carlson_ripley_first50", own, CoverModel::Squared);
+    close("gutman_ignatov_fixed_005_086_first50", Endmembers::new(0.05, 0.86).unwrap(), CoverModel::Linear);
+    let cover: Vec<f64> = ndvi.iter().map(|x| own.cover(*x, CoverModel::Linear)).collect();
+    let mean = cover.iter().sum::<f64>() / cover.len() as f64;
+    assert!((mean - oracle["mean_fvc"].as_f64().unwrap()).abs() < 1e-9);
+    for (breaks, name) in [
+        (COVER_BREAKS.to_vec(), "class_counts_edges_0_1_0_3_0_45_0_6"),
+        (vec![0.2, 0.4, 0.6, 0.8], "class_counts_edges_0_2_0_4_0_6_0_8"),
+    ] {
+        let breaks = Breaks::new(breaks, 4).unwrap();
+        let mut counts = vec![0.0; 5];
+        cover.iter().for_each(|c| counts[usize::from(breaks.class(*c).unwrap())] += 1.0);
+        assert_eq!(counts, numbers(&oracle[name]), "{name}");
+    }
+}
+
+#[test]
+fn composites_of_numpy() {
+    let oracle = oracle("composites.json");
+    let cases = oracle["cases"].as_array().unwrap();
+    assert!(cases.len() > 2);
+    for case in cases {
+        // Dates with a missing band are left out, as the analysis does.
+        let given = case["obs_time_by_band"].as_array().unwrap();
+        let valid = |d: &&serde_json::Value| d.as_array().unwrap().iter().all(|v| !v.is_null());
+        let dates: Vec<Vec<f64>> = given.iter().filter(valid).map(numbers).collect();
+        let last = dates[0].len() - 1;
+        let of = |method: &str| composite(&dates, method.parse().unwrap(), (last - 1, last));
+        let close = |method: &str, field: &str, tolerance: f64| {
+            for (f, e) in of(method).iter().zip(numbers(&case[field])) {
+                assert!((f - e).abs() < tolerance, "{} {method}: {f} expected {e}", case["id"]);
+            }
+        };
+        close("median", "median", 1e-9);
+        close("mean", "mean", 1e-9);
+        close("p25", "p25", 1e-9);
+        close("p75", "p75", 1e-9);
+        close("geomedian", "geomedian", 1e-5);
+        let at = |field: &str| numbers(&given[case[field].as_u64().unwrap() as usize]);
+        assert_eq!(of("medoid"), at("medoid_index_sum_distance"), "{}", case["id"]);
+        assert_eq!(of("max-ndvi"), at("max_ndvi_index_last_band_nir_prev_red"), "{}", case["id"]);
+    }
 }
