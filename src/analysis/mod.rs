@@ -11,3 +11,4 @@ pub mod index;
 pub mod outlines;
 pub mod survey;
 pub mod tally;
+pub mod statistics;

@@ -15,6 +15,7 @@ pub mod args;
 pub mod completions;
 pub mod console;
 pub mod execute;
+pub mod info;
 pub mod machine;
 pub mod man;
 pub mod signals;
@@ -59,6 +60,8 @@ pub struct Cli {
 enum Verb {
     /// Print shell completions
     Completions(completions::Args),
+    /// Describe a raster: bands, types, nodata, CRS, blocks; exact statistics with --stats
+    Info(info::Args),
     /// Print the manual page (roff)
     Man(man::Args),
 }
@@ -67,6 +70,7 @@ impl Verb {
     fn run(&self) -> Result<Finish> {
         match self {
             Self::Completions(args) => completions::run(args),
+            Self::Info(args) => info::run(args),
             Self::Man(args) => man::run(args),
         }
     }

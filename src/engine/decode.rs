@@ -23,6 +23,10 @@ pub(super) trait Sample: Copy + PartialEq {
     fn finite(self) -> bool {
         true
     }
+    /// True for infinities.
+    fn infinite(self) -> bool {
+        false
+    }
 }
 
 macro_rules! integers {
@@ -51,6 +55,9 @@ impl Sample for f32 {
     fn finite(self) -> bool {
         self.is_finite()
     }
+    fn infinite(self) -> bool {
+        self.is_infinite()
+    }
 }
 
 impl Sample for f64 {
@@ -65,6 +72,9 @@ impl Sample for f64 {
     }
     fn finite(self) -> bool {
         self.is_finite()
+    }
+    fn infinite(self) -> bool {
+        self.is_infinite()
     }
 }
 
@@ -144,7 +154,7 @@ fn fill<D: Held>(
     out.clear();
     out.resize(job.window.cells(), D::NODATA);
     if let Some((raw, inside)) = job.raw {
-        with_samples!(&raw.samples, v => copy(job, v, raw.mask.as_deref(), inside, out))?;
+        with_samples!(&raw.samples, v => copy(job, v, raw.mask.as_deref(), inside, out, counts))?;
     }
     let (cols, halo) = (job.window.cols, job.halo);
     let core_rows = halo..job.window.rows.saturating_sub(halo);
@@ -189,6 +199,7 @@ fn copy<T: Sample, D: Held>(
     mask: Option<&[u8]>,
     inside: Window,
     out: &mut [D],
+    counts: &mut ChannelCounts,
 ) -> Result<()> {
     let (w, nest, k) = (job.window, job.nest, job.nest.factor as i64);
     let nodata = job.nodata.and_then(T::named);
@@ -208,6 +219,14 @@ fn copy<T: Sample, D: Held>(
         let from = |col: i64| at + ((col - nest.col).div_euclid(k) - inside.col) as usize;
         let span = from(first)..from(last - 1) + 1;
         check_exact(job, &samples[span.clone()], mask.map(|m| &m[span.clone()]), nodata)?;
+        // Rare, so the span is first searched as a whole.
+        let any = samples[span.clone()].iter().any(|x| x.infinite());
+        if any && (job.halo..w.rows.saturating_sub(job.halo)).contains(&r) {
+            let core = first.max(w.col + job.halo as i64)..last.min(w.col_end() - job.halo as i64);
+            let infinite = |s: &usize| samples[*s].infinite() && mask.is_none_or(|m| m[*s] != 0);
+            let not_named = |s: &usize| Some(samples[*s]) != nodata;
+            counts.infinite += core.map(from).filter(infinite).filter(not_named).count() as u64;
+        }
         let value = |x: T| if Some(x) == nodata || !x.finite() { D::NODATA } else { D::of(x) };
         match (k, mask) {
             (1, None) => cells.iter_mut().zip(&samples[span]).for_each(|(d, &x)| *d = value(x)),

@@ -45,6 +45,8 @@ pub struct ChannelCounts {
     pub out_of_range: u64,
     /// Outside the area of interest.
     pub clipped: u64,
+    /// Infinite values among the nodata: damage or a failed computation upstream, worth a warning.
+    pub infinite: u64,
     /// Cells read.
     pub cells: u64,
 }
@@ -55,6 +57,7 @@ impl ChannelCounts {
         self.masked += other.masked;
         self.out_of_range += other.out_of_range;
         self.clipped += other.clipped;
+        self.infinite += other.infinite;
         self.cells += other.cells;
     }
 }

@@ -157,6 +157,9 @@ impl<'a> Shop<'a> {
 
     fn tile(&self, desk: &mut Desk, window: Window, stage: &Cell<&'a str>) -> Result<TileDone> {
         stage.set("decoding");
+        if self.skips(desk) {
+            return Ok(self.skipped(window));
+        }
         let channels = self.decode(desk, window)?;
         let mut jobs = Vec::with_capacity(self.pass.jobs.len());
         for job in &self.pass.jobs {
@@ -164,6 +167,24 @@ impl<'a> Shop<'a> {
             jobs.push(self.job(job, desk, window)?);
         }
         Ok(TileDone { window, jobs, channels })
+    }
+
+    /// True where no source has anything for the chunk and no analysis asks for tiles without values.
+    fn skips(&self, desk: &Desk) -> bool {
+        self.pass.clip.is_none()
+            && desk.inside.iter().all(Option::is_none)
+            && self.pass.jobs.iter().all(|j| j.spec.empty_adds_nothing && j.spec.writes.is_empty())
+    }
+
+    fn skipped(&self, window: Window) -> TileDone {
+        let cells = window.cells() as u64;
+        let jobs = self.pass.jobs.iter().map(|j| JobDone {
+            encoded: Vec::new(),
+            partial: j.analysis.empty(),
+            counts: Counts { cells, ..Counts::default() },
+        });
+        let counts = ChannelCounts { nodata: cells, cells, ..ChannelCounts::default() };
+        TileDone { window, jobs: jobs.collect(), channels: vec![counts; self.layout.channels.len()] }
     }
 
     /// Planes of all channels for a tile.

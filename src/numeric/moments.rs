@@ -33,6 +33,27 @@ impl Moments {
         self.max = self.max.max(x);
     }
 
+    /// Moments of finite values; NaN is not counted. Two passes over the slice: sum, then deviations from the mean.
+    #[must_use]
+    pub fn of(values: &[f64]) -> Self {
+        let mut m = Self::default();
+        let mut sum = 0.0;
+        for &x in values {
+            let valid = !x.is_nan();
+            m.count += u64::from(valid);
+            sum += if valid { x } else { 0.0 };
+            // min and max of f64 pass over NaN.
+            m.min = m.min.min(x);
+            m.max = m.max.max(x);
+        }
+        if m.count > 0 {
+            m.mean = sum / m.count as f64;
+            let squared = |x: f64| if x.is_nan() { 0.0 } else { (x - m.mean) * (x - m.mean) };
+            m.squares = values.iter().map(|&x| squared(x)).sum();
+        }
+        m
+    }
+
     /// Counts what another one counted.
     pub fn merge(&mut self, other: &Self) {
         if other.count == 0 {
@@ -84,6 +105,18 @@ mod tests {
         assert!((parts.std_population().unwrap() - whole.std_population().unwrap()).abs() < 1e-10);
         let mean = values.iter().map(|v| v - 1e6).sum::<f64>() / 1000.0;
         assert!((parts.mean().unwrap() - 1e6 - mean).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_slice_equals_its_values_one_by_one() {
+        let values = [3.0, f64::NAN, -1.5, 1e6, 0.0];
+        let mut m = Moments::default();
+        values.iter().for_each(|&x| m.add(x));
+        let s = Moments::of(&values);
+        assert_eq!((s.count, s.min, s.max), (m.count, m.min, m.max));
+        assert!((s.mean().unwrap() - m.mean().unwrap()).abs() < 1e-9);
+        assert!((s.std_population().unwrap() / m.std_population().unwrap() - 1.0).abs() < 1e-14);
+        assert_eq!(Moments::of(&[f64::NAN]), Moments::default());
     }
 
     #[test]

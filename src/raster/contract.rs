@@ -30,6 +30,10 @@ pub trait Source: Send + Sync {
     fn metadata(&self) -> &[(String, String)] {
         &[]
     }
+    /// How the file stores its pixels, as key and value for people (`format`, `compression`, `overviews`, `cog`).
+    fn storage(&self) -> &[(String, String)] {
+        &[]
+    }
     /// Storage layout.
     fn layout(&self) -> BlockLayout;
     /// Things the file gets wrong and how they were taken: said once, kept in provenance.

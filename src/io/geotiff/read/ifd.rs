@@ -99,6 +99,8 @@ impl Entry {
 /// One image file directory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ifd {
+    /// Byte of the file it starts at.
+    pub(super) at: u64,
     entries: Vec<Entry>,
     next: u64,
     /// Tags that occur twice; the first counts.
@@ -117,7 +119,7 @@ impl Ifd {
 pub(super) struct Tiff {
     pub(super) file: Arc<InputFile>,
     pub(super) order: Order,
-    big: bool,
+    pub(super) big: bool,
     first: u64,
 }
 
@@ -209,7 +211,7 @@ impl Tiff {
         self.file.check_range(start, bytes as u64, "TIFF directory")?;
         let mut data = vec![0; bytes];
         self.file.read_at(&mut data, start, "TIFF directory")?;
-        let mut ifd = Ifd::default();
+        let mut ifd = Ifd { at, ..Ifd::default() };
         for i in 0..count as usize {
             let field = &data[i * entry_width..(i + 1) * entry_width];
             let entry = self.entry(field, start + (i * entry_width) as u64);

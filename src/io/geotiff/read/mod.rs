@@ -16,5 +16,6 @@ mod predictor;
 mod projection;
 mod reader;
 mod source;
+mod storage;
 
 pub use source::GeoTiff;

@@ -11,6 +11,7 @@ use super::mask::{self, Mask};
 use super::metadata;
 use super::place;
 use super::reader::GeoTiffReader;
+use super::storage;
 use crate::error::Result;
 use crate::grid::{Grid, Window};
 use crate::raster::{Band, BlockLayout, Reader, Source};
@@ -31,7 +32,7 @@ pub struct GeoTiff {
     grid: Grid,
     metadata: Vec<(String, String)>,
     warnings: Vec<String>,
-    overviews: usize,
+    storage: Vec<(String, String)>,
 }
 
 impl GeoTiff {
@@ -54,15 +55,9 @@ impl GeoTiff {
         let grid = place::grid(&tiff, &ifd, image.cols, image.rows, &mut warnings);
         let masks = mask::find(&tiff, &image, &others)?;
         let alpha = image.alpha();
-        let overviews = others.iter().filter(|i| mask::is_overview(&tiff, i)).count();
+        let storage = storage::describe(&tiff, &ifd, &image, &others, masks.len());
         let shared = Arc::new(Shared { tiff, image, bands, masks, alpha });
-        Ok(Self { shared, grid, metadata, warnings, overviews })
-    }
-
-    /// Number of overviews inside the file.
-    #[must_use]
-    pub fn overviews(&self) -> usize {
-        self.overviews
+        Ok(Self { shared, grid, metadata, warnings, storage })
     }
 }
 
@@ -81,6 +76,10 @@ impl Source for GeoTiff {
 
     fn metadata(&self) -> &[(String, String)] {
         &self.metadata
+    }
+
+    fn storage(&self) -> &[(String, String)] {
+        &self.storage
     }
 
     fn layout(&self) -> BlockLayout {
