@@ -61,7 +61,7 @@ struct BandStatistics {
 fn statistics(source: &std::sync::Arc<dyn Source>, args: &Args, context: &Context) -> Result<Vec<BandStatistics>> {
     let mut all = Vec::with_capacity(source.bands().len());
     for first in (0..source.bands().len()).step_by(GROUP) {
-        let mut pass = Pass::new("statistics", source.grid().clone());
+        let mut pass = Pass::new(source.name(), source.grid().clone());
         let bands = first..(first + GROUP).min(source.bands().len());
         let name = |band: usize| format!("band{}", band + 1);
         for band in bands.clone() {

@@ -45,7 +45,7 @@ impl BlockDecoder {
         // Compressed bytes are usually fewer; up to twice plus slack is accepted. JPEG joins tables and stream and holds
         // coefficients of its own.
         let packed = match image.codec {
-            Codec::None if image.encoding.bits >= 8 => 0,
+            Codec::None if !image.encoding.is_packed() => 0,
             Codec::None => block,
             Codec::Jpeg => 6 * block + 3 * SLACK,
             _ => 2 * block + SLACK,
@@ -84,7 +84,7 @@ impl BlockDecoder {
             return Err(self.located(plane, row, col, &self.tiff.file.bad(text)));
         }
         self.data.truncate(needed);
-        if image.encoding.bits < 8 {
+        if image.encoding.is_packed() {
             std::mem::swap(&mut self.data, &mut self.packed);
             let cells = image.block_cols * image.block_samples();
             predictor::unpack(

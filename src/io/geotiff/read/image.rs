@@ -33,7 +33,7 @@ pub(super) enum Predictor {
 /// How one sample is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Encoding {
-    /// Type after decoding; 1, 2 and 4 bits widen to u8, 16-bit floats to f32.
+    /// Type after decoding; fewer bits widen to u8 or u16, 16-bit floats to f32.
     pub(super) dtype: Dtype,
     /// Bits in the file.
     pub(super) bits: u16,
@@ -44,6 +44,11 @@ pub(super) struct Encoding {
 }
 
 impl Encoding {
+    /// True where samples do not fill whole bytes.
+    pub(super) fn is_packed(&self) -> bool {
+        !matches!(self.bits, 8 | 16 | 32 | 64)
+    }
+
     /// Bytes of a sample in a decoded block (before widening of 16-bit floats).
     pub(super) fn width(&self) -> usize {
         (self.bits as usize).div_ceil(8)
@@ -257,7 +262,7 @@ impl Image {
 
 /// An error that names what is not supported and the remedy.
 pub(super) fn unsupported(tiff: &Tiff, what: &str) -> Error {
-    tiff.file.bad(format!("{what} is not supported; {REMEDY}"))
+    tiff.file.bad(format!("not supported: {what}; {REMEDY}"))
 }
 
 /// What to do about a TIFF only GDAL reads.
@@ -296,8 +301,8 @@ fn encoding(tiff: &Tiff, ifd: &Ifd, samples: usize) -> Result<Encoding> {
     let format = same(tag::SAMPLE_FORMAT, "SampleFormat", 1)?;
     // 4 is "undefined", which readers take as unsigned.
     let dtype = match (format, bits) {
-        (1 | 4, 1 | 2 | 4 | 8) => Dtype::U8,
-        (1 | 4, 16) => Dtype::U16,
+        (1 | 4, 1..=8) => Dtype::U8,
+        (1 | 4, 9..=16) => Dtype::U16,
         (1 | 4, 32) => Dtype::U32,
         (1 | 4, 64) => Dtype::U64,
         (2, 8) => Dtype::I8,
@@ -323,7 +328,7 @@ fn predictor(tiff: &Tiff, ifd: &Ifd, encoding: Encoding, codec: Codec) -> Result
     }
     match tiff.scalar(ifd, tag::PREDICTOR)?.unwrap_or(1) {
         1 => Ok(Predictor::None),
-        2 if encoding.bits >= 8 => Ok(Predictor::Horizontal),
+        2 if !encoding.is_packed() => Ok(Predictor::Horizontal),
         2 => Err(unsupported(tiff, &format!("predictor 2 on {}-bit samples", encoding.bits))),
         3 if encoding.dtype.is_float() => Ok(Predictor::Float),
         3 => Err(tiff.file.bad(format!("predictor 3 is for floats, the samples are {}", encoding.dtype))),

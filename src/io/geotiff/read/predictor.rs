@@ -82,13 +82,22 @@ fn float_row(row: &mut [u8], samples: usize, width: usize, scratch: &mut Vec<u8>
     }
 }
 
-/// Widens 1-, 2- or 4-bit samples of rows that start on whole bytes to one byte each.
+/// Widens samples of fewer bits than their type (1 to 7, 9 to 15), packed from the high end in rows that start on whole
+/// bytes, to native u8 or u16.
 pub(super) fn unpack(packed: &[u8], bits: usize, row_bytes: usize, cells_per_row: usize, out: &mut Vec<u8>) {
     out.clear();
-    let mask = ((1_u16 << bits) - 1) as u8;
-    let per_byte = 8 / bits;
+    let mask = (1_u32 << bits) - 1;
     for row in packed.chunks_exact(row_bytes) {
-        out.extend((0..cells_per_row).map(|i| (row[i / per_byte] >> (8 - bits - i % per_byte * bits)) & mask));
+        for i in 0..cells_per_row {
+            let (byte, shift) = (i * bits / 8, i * bits % 8);
+            let at = |k: usize| u32::from(row.get(byte + k).copied().unwrap_or(0));
+            let value = ((at(0) << 16 | at(1) << 8 | at(2)) >> (24 - shift - bits)) & mask;
+            if bits < 8 {
+                out.push(value as u8);
+            } else {
+                out.extend((value as u16).to_ne_bytes());
+            }
+        }
     }
 }
 
@@ -128,5 +137,7 @@ mod tests {
         assert_eq!(out, [1, 0, 1, 0, 1, 0]);
         unpack(&[0x1F], 4, 1, 2, &mut out);
         assert_eq!(out, [1, 15]);
+        unpack(&[0x12, 0x3A, 0xBC], 12, 3, 2, &mut out);
+        assert_eq!(out, [0x123_u16.to_ne_bytes(), 0xABC_u16.to_ne_bytes()].concat());
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn geographic(keys: &GeoKeys) -> Result<Crs, String> {
     }
     let definition = format!("+proj=longlat {} +no_defs", datum(keys)?);
     let name = keys.text(id::GEOG_CITATION).map_or_else(|| keys.name(), str::to_owned);
-    Crs::from_proj(&definition, None, &label(name)).map_err(|e| e.message().to_owned())
+    Crs::from_proj(&definition, None, label(&name, &definition)).map_err(|e| e.message().to_owned())
 }
 
 /// A projected system by projection code or by method and parameters.
@@ -72,11 +72,16 @@ pub(super) fn projected(keys: &GeoKeys) -> Result<Crs, String> {
     };
     let unit = if metres == 1.0 { "+units=m".to_owned() } else { format!("+to_meter={metres}") };
     let definition = format!("{projection} {} {unit} +no_defs", datum(keys)?);
-    Crs::from_proj(&definition, None, &label(keys.name())).map_err(message)
+    Crs::from_proj(&definition, None, label(&keys.name(), &definition)).map_err(message)
 }
 
-fn label(name: String) -> String {
-    if name.is_empty() { "user-defined".into() } else { name }
+/// The name the file gives, or the definition where it gives none.
+fn label<'a>(name: &'a str, definition: &'a str) -> &'a str {
+    if name.is_empty() || name.eq_ignore_ascii_case("unknown") || name.eq_ignore_ascii_case("unnamed") {
+        definition
+    } else {
+        name
+    }
 }
 
 /// Degrees per angular unit of the file.
