@@ -9,6 +9,6 @@ pub mod cover;
 pub mod formula;
 pub mod index;
 pub mod outlines;
+pub mod statistics;
 pub mod survey;
 pub mod tally;
-pub mod statistics;

@@ -61,7 +61,7 @@ enum Verb {
     /// Print shell completions
     Completions(completions::Args),
     /// Describe a raster: bands, types, nodata, CRS, blocks; exact statistics with --stats
-    Info(info::Args),
+    Info(Box<info::Args>),
     /// Print the manual page (roff)
     Man(man::Args),
 }
