@@ -6,6 +6,7 @@ pub mod engine;
 pub mod error;
 pub mod geostat;
 pub mod grid;
+pub mod guide;
 pub mod io;
 pub mod numeric;
 pub mod product;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// Layers from low to high; a module may import itself and what its row lists.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("guide", &[]),
     ("grid", &["error"]),
     ("numeric", &["error"]),
     ("raster", &["error", "grid"]),

@@ -1,0 +1,16 @@
+//! The guide: how regrow is built, how it reads reflectance, how accurate its numbers are, and what its words mean.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("adding_an_analysis.md")]
+pub mod adding_an_analysis {}
+
+#[doc = include_str!("radiometry.md")]
+pub mod radiometry {}
+
+#[doc = include_str!("accuracy.md")]
+pub mod accuracy {}
+
+#[doc = include_str!("glossary.md")]
+pub mod glossary {}
