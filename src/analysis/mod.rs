@@ -11,4 +11,5 @@ pub mod index;
 pub mod outlines;
 pub mod statistics;
 pub mod survey;
+pub mod tallied;
 pub mod tally;

@@ -2,6 +2,8 @@
 
 pub mod config;
 pub mod document;
+pub mod judge;
+pub mod prepare;
 pub mod rules;
 pub mod standards;
 pub mod summary;
