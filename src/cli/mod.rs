@@ -18,6 +18,7 @@ pub mod execute;
 pub mod info;
 pub mod machine;
 pub mod man;
+pub mod plan;
 pub mod signals;
 pub mod size;
 
@@ -64,6 +65,8 @@ enum Verb {
     Info(Box<info::Args>),
     /// Print the manual page (roff)
     Man(man::Args),
+    /// Print what `run` would do with a project file, and touch nothing
+    Plan(Box<plan::Args>),
 }
 
 impl Verb {
@@ -72,6 +75,7 @@ impl Verb {
             Self::Completions(args) => completions::run(args),
             Self::Info(args) => info::run(args),
             Self::Man(args) => man::run(args),
+            Self::Plan(args) => plan::run(args),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod document;
 pub mod judge;
+pub mod layout;
 pub mod prepare;
 pub mod rules;
 pub mod standards;

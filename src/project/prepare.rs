@@ -88,11 +88,11 @@ fn read_zones(zones: &super::config::Zones) -> Result<Layer> {
         && !layer.columns.contains(&id.value)
     {
         let near = super::document::nearest(&id.value, layer.columns.iter().map(String::as_str));
-        let hint = near.map_or_else(
-            || format!("columns: {}", layer.columns.join(", ")),
-            |near| format!("did you mean {near:?}?"),
+        let hint = near
+            .map_or_else(|| format!("columns: {}", layer.columns.join(", ")), |near| format!("did you mean {near:?}?"));
+        return Err(
+            id.fail(Kind::Input, &format!("{} has no column {:?}; {hint}", zones.path.value.display(), id.value))
         );
-        return Err(id.fail(Kind::Input, &format!("{} has no column {:?}; {hint}", zones.path.value.display(), id.value)));
     }
     Ok(layer)
 }
@@ -179,11 +179,7 @@ fn same(spec: &SceneSpec, opened: &Opened) -> bool {
 }
 
 /// The grid of the products and the area of interest on it.
-fn pass_grid(
-    project: &Project,
-    scenes: &[Opened],
-    context: &Context,
-) -> Result<(Grid, Option<Arc<AreaOfInterest>>)> {
+fn pass_grid(project: &Project, scenes: &[Opened], context: &Context) -> Result<(Grid, Option<Arc<AreaOfInterest>>)> {
     let rasters: Vec<(&str, &Grid)> = scenes.iter().map(|s| (s.scene.name.as_str(), &s.scene.grid)).collect();
     let common = extent::common(&rasters, Some(Alignment::Intersection))
         .map_err(|e| Error::new(e.kind(), format!("{}: {}", project.grid.place, e.message())))?;
@@ -248,11 +244,17 @@ fn stated(
     if cols < 1.0 || rows < 1.0 {
         return Err(resolution.fail(
             Kind::Usage,
-            &format!("found {r}, but the scenes span {} x {} pixels of {} x {}, so the grid has no cell", common.cols, common.rows, size.0, size.1),
+            &format!(
+                "found {r}, but the scenes span {} x {} pixels of {} x {}, so the grid has no cell",
+                common.cols, common.rows, size.0, size.1
+            ),
         ));
     }
     if cols * rows > LIMIT_CELLS {
-        return Err(resolution.fail(Kind::Limit, &format!("found {r}: {cols:.0} x {rows:.0} cells are more than {LIMIT_CELLS:e}; use a larger pixel")));
+        return Err(resolution.fail(
+            Kind::Limit,
+            &format!("found {r}: {cols:.0} x {rows:.0} cells are more than {LIMIT_CELLS:e}; use a larger pixel"),
+        ));
     }
     let factor = (size.0 / r).round();
     let whole = factor >= 1.0 && (size.0 / r - factor).abs() < 1e-6 && (size.1 / r - factor).abs() < 1e-6;
