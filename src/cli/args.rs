@@ -93,7 +93,7 @@ impl Common {
     /// Those of reading the polygons; input error that prints both extents where they lie apart.
     pub fn pass(&self, name: &str, grid: &Grid, context: &Context) -> Result<Pass> {
         let Some(path) = &self.aoi else { return Ok(Pass::new(name, grid.clone())) };
-        let layer = crate::io::vector::read(&crate::scene::local_file(&path.to_string_lossy())?, None)?;
+        let layer = crate::io::vector::read(&crate::scene::local_file(path)?, None)?;
         let whole = AreaOfInterest::new(&layer, grid)?;
         let Some(window) = whole.window(grid) else {
             return Err(Error::input(format!(

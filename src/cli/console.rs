@@ -68,7 +68,7 @@ pub fn print(text: &str) -> Result<()> {
 /// Prints a JSON document on one stdout line group.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}\n"))
 }

@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::io;
 use crate::numeric::Moments;
 use crate::product::Context;
-use crate::raster::{Band, Source};
+use crate::raster::{Band, Role, Source};
+use crate::scene::{self, Told};
 
 /// Bands whose planes are held at once; more are read in several passes.
 const GROUP: usize = 32;
@@ -39,15 +40,16 @@ pub fn run(args: &Args) -> Result<Finish> {
     if args.common.bbox.is_some() || args.common.aoi.is_some() {
         return Err(Error::usage("info describes whole files; --bbox and --aoi are for verbs that compute"));
     }
-    let source = io::open_raster(&args.input)?;
+    let source = io::open_raster(&scene::local_file(&args.input)?)?;
+    let told = scene::told(&source);
     for warning in source.warnings() {
         context.notes.warn(&format!("{}: {warning}", args.input.display()));
     }
     let statistics = if args.stats { Some(statistics(&source, args, &context)?) } else { None };
     if args.common.json {
-        console::print_json(&document(&args.input, source.as_ref(), statistics.as_deref()))?;
+        console::print_json(&document(&args.input, source.as_ref(), &told, statistics.as_deref()))?;
     } else {
-        console::print(&text(&args.input, source.as_ref(), statistics.as_deref()))?;
+        console::print(&text(&args.input, source.as_ref(), &told, statistics.as_deref()))?;
     }
     Ok(Finish::Done)
 }
@@ -101,7 +103,7 @@ fn warn(path: &Path, band: usize, moments: &Moments, counts: &ChannelCounts, con
     }
 }
 
-fn document(path: &Path, source: &dyn Source, statistics: Option<&[BandStatistics]>) -> Value {
+fn document(path: &Path, source: &dyn Source, told: &Told, statistics: Option<&[BandStatistics]>) -> Value {
     let grid = source.grid();
     let layout = source.layout();
     let mut all = Map::new();
@@ -109,6 +111,8 @@ fn document(path: &Path, source: &dyn Source, statistics: Option<&[BandStatistic
     all.insert("width".into(), json!(grid.cols));
     all.insert("height".into(), json!(grid.rows));
     all.insert("bands".into(), json!(source.bands().len()));
+    all.insert("product".into(), json!(told.product));
+    all.insert("date".into(), json!(told.date));
     all.insert("crs".into(), json!(grid.crs().map(ToString::to_string)));
     all.insert("crs_name".into(), json!(grid.crs().map(|c| c.name.clone())));
     all.insert("geotransform".into(), json!(grid.place().map(|a| a.coefficients())));
@@ -123,16 +127,16 @@ fn document(path: &Path, source: &dyn Source, statistics: Option<&[BandStatistic
     all.insert("metadata".into(), Value::Object(metadata));
     all.insert("warnings".into(), json!(source.warnings()));
     for (i, band) in source.bands().iter().enumerate() {
-        all.insert(format!("band{}", i + 1), band_document(band, statistics.and_then(|s| s.get(i))));
+        all.insert(format!("band{}", i + 1), band_document(band, i, told, statistics.and_then(|s| s.get(i))));
     }
     Value::Object(all)
 }
 
-fn band_document(band: &Band, statistics: Option<&BandStatistics>) -> Value {
+fn band_document(band: &Band, index: usize, told: &Told, statistics: Option<&BandStatistics>) -> Value {
     let mut value = json!({
-        "name": band.name, "role": band.role.map(|r| r.name()), "dtype": band.dtype.to_string(),
+        "name": band.name, "role": told.roles[index].map(Role::name), "dtype": band.dtype.to_string(),
         "nodata": band.nodata.map(number), "scale": band.scale, "offset": band.offset, "unit": band.unit,
-        "date": band.date, "classes": band.classes.len(),
+        "date": band.date, "classes": band.classes.len(), "encoding": told.encodings[index],
     });
     if let (Some(s), Some(object)) = (statistics, value.as_object_mut()) {
         let m = &s.moments;
@@ -158,11 +162,17 @@ fn share(counts: &ChannelCounts) -> f64 {
     counts.nodata as f64 / (counts.cells as f64).max(1.0)
 }
 
-fn text(path: &Path, source: &dyn Source, statistics: Option<&[BandStatistics]>) -> String {
+fn text(path: &Path, source: &dyn Source, told: &Told, statistics: Option<&[BandStatistics]>) -> String {
     let grid = source.grid();
     let layout = source.layout();
     let mut out = format!("file       {}\n", path.display());
     out += &format!("size       {} x {} pixels, {} bands\n", grid.cols, grid.rows, source.bands().len());
+    if let Some(product) = &told.product {
+        out += &format!("product    {product}\n");
+    }
+    if let Some(date) = &told.date {
+        out += &format!("date       {date}\n");
+    }
     let crs = grid.crs().map_or_else(
         || "unknown".to_owned(),
         |c| match c.epsg {
@@ -189,17 +199,17 @@ fn text(path: &Path, source: &dyn Source, statistics: Option<&[BandStatistics]>)
         out += &format!("metadata   {key} = {value}\n");
     }
     for (i, band) in source.bands().iter().enumerate() {
-        out += &band_text(i, band, statistics.and_then(|s| s.get(i)));
+        out += &band_text(i, band, told, statistics.and_then(|s| s.get(i)));
     }
     out
 }
 
-fn band_text(index: usize, band: &Band, statistics: Option<&BandStatistics>) -> String {
+fn band_text(index: usize, band: &Band, told: &Told, statistics: Option<&BandStatistics>) -> String {
     let mut out = format!("band {:<5} {}", index + 1, band.dtype);
     if !band.name.is_empty() {
         out += &format!(" {:?}", band.name);
     }
-    if let Some(role) = band.role {
+    if let Some(role) = told.roles[index] {
         out += &format!(", role {role}");
     }
     out += &band.nodata.map_or_else(|| ", no nodata value".to_owned(), |v| format!(", nodata {v}"));
@@ -216,6 +226,9 @@ fn band_text(index: usize, band: &Band, statistics: Option<&BandStatistics>) -> 
         out += &format!(", colour table of {}", band.classes.len());
     }
     out.push('\n');
+    if let Some(encoding) = &told.encodings[index] {
+        out += &format!("           {encoding}\n");
+    }
     if let Some(s) = statistics {
         let m = &s.moments;
         let nodata = format!("nodata {:.4} %", 100.0 * share(&s.counts));

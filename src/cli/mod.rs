@@ -2,7 +2,7 @@
 //!
 //! A verb file holds `Args` (clap) and `run(&Args) -> Result<Finish>`. `run` resolves its arguments, opens its inputs, adds
 //! products to a pass and hands them to [`execute::execute`]; it computes nothing itself. To add a verb: write the file, name
-//! it in [`Verb`] and in [`Verb::run`].
+//! it in `Verb` and in `Verb::run`.
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};

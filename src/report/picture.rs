@@ -16,7 +16,7 @@ const WINDOW: usize = 1024;
 /// Bins of a histogram over −2..2, which holds every index and every difference of two.
 pub const BINS: usize = 800;
 
-/// Values of a band on at most [`EDGE`] cells along an axis, and the histogram of all its pixels.
+/// Values of a band on at most `EDGE` cells along an axis, and the histogram of all its pixels.
 #[derive(Clone, Debug)]
 pub struct Picture {
     /// Columns.

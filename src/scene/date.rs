@@ -61,7 +61,7 @@ fn at_digits(text: &str, at: usize, run: usize) -> Option<Date> {
 /// Input error that names the line which holds no date.
 pub(super) fn read_list(path: &Path) -> Result<Vec<String>> {
     let name = path.display();
-    super::input::local_file(&path.to_string_lossy()).map_err(|e| e.context("--dates"))?;
+    super::input::local_file(path).map_err(|e| e.context("--dates"))?;
     let text = std::fs::read_to_string(path).map_err(|e| Error::from_io(&format!("--dates {name}"), &e))?;
     let mut dates = Vec::new();
     for (i, line) in text.lines().enumerate() {

@@ -1,5 +1,6 @@
 //! What may be opened: local regular files, plain or under a role (`nir=b8.tif`).
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -10,7 +11,9 @@ use crate::raster::Role;
 /// # Errors
 /// Usage error for an empty name and `-`; input error for remote sources, folders, missing files and whatever is not a
 /// regular file (devices, pipes), which must not be read from.
-pub fn local_file(text: &str) -> Result<PathBuf> {
+pub fn local_file(input: impl AsRef<OsStr>) -> Result<PathBuf> {
+    let path = Path::new(input.as_ref());
+    let text = path.to_string_lossy();
     if text.is_empty() {
         return Err(Error::usage("an input has an empty name; name a file"));
     }
@@ -20,7 +23,6 @@ pub fn local_file(text: &str) -> Result<PathBuf> {
     if text.contains("://") || text.starts_with("/vsi") {
         return Err(Error::input(format!("{text}: remote sources are not built in yet; copy the file here first")));
     }
-    let path = Path::new(text);
     let kind = std::fs::metadata(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::input(format!("{text}: no such file; check the path")),
         _ => Error::input(format!("{text}: cannot be opened: {e}")),

@@ -10,12 +10,14 @@ mod open;
 pub mod options;
 mod sensor;
 mod stack;
+mod told;
 
 pub use date::in_text as date_in_text;
 pub use input::local_file;
 pub use open::{from_sources, open};
 pub use options::{Alignment, BandMap, Encoding, Maskings, SceneOptions};
 pub use stack::open_stack;
+pub use told::{Told, told};
 
 use std::sync::Arc;
 

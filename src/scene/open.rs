@@ -1,12 +1,11 @@
 //! Opening one acquisition: a raster with several bands, or one raster a role.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::input::Input;
 use super::options::SceneOptions;
 use super::sensor::Sensor;
-use super::{Scene, assumed, date, encoding, extent, mask};
+use super::{Scene, assumed, date, encoding, extent, mask, told};
 use crate::error::{Error, Result};
 use crate::raster::{Role, Source};
 
@@ -89,8 +88,7 @@ impl<'a> Builder<'a> {
     /// A raster whose bands have roles by `--bands`, else by description.
     fn plain(&mut self, source: Arc<dyn Source>) -> Result<()> {
         let source = self.admit(source);
-        let names = source.bands().iter().map(|b| b.name.as_str());
-        let sensor = sensor(&source).or_else(|| Sensor::in_names(names));
+        let sensor = told::sensor(&source);
         let count = source.bands().len();
         if let Some(map) = &self.options.bands {
             for &(role, band) in map.pairs() {
@@ -105,9 +103,8 @@ impl<'a> Builder<'a> {
                 self.pick(role, &source, band, sensor)?;
             }
         } else {
-            for (i, band) in source.bands().iter().enumerate() {
-                let named = band.role.or_else(|| Role::from_description(&band.name));
-                if let Some(role) = named.or_else(|| sensor.and_then(|s| s.role(&band.name))) {
+            for (i, role) in told::roles(&source, sensor).into_iter().enumerate() {
+                if let Some(role) = role {
                     self.pick(role, &source, i, sensor)?;
                 }
             }
@@ -129,7 +126,7 @@ impl<'a> Builder<'a> {
                 source.bands().len()
             )));
         }
-        let sensor = sensor(&source);
+        let sensor = told::sensor(&source);
         self.pick(role, &source, 0, sensor)
     }
 
@@ -148,9 +145,7 @@ impl<'a> Builder<'a> {
         if self.name.is_empty() {
             source.name().clone_into(&mut self.name);
         }
-        let file = Path::new(source.name()).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let date = date::from_metadata(source.metadata()).or_else(|| date::in_text(&file));
-        self.date = self.date.take().or(date);
+        self.date = self.date.take().or_else(|| told::taken(&source));
         self.admitted.push(Arc::clone(&source));
         source
     }
@@ -229,13 +224,6 @@ impl<'a> Builder<'a> {
             listing: self.listing,
         })
     }
-}
-
-/// The sensor that metadata, the file's name or a folder above it tell.
-pub(super) fn sensor(source: &Arc<dyn Source>) -> Option<Sensor> {
-    let stated = source.metadata().iter().find_map(|(_, value)| Sensor::in_text(value));
-    let names = || Path::new(source.name()).components().rev().map(|c| c.as_os_str().to_string_lossy().into_owned());
-    stated.or_else(|| names().find_map(|name| Sensor::in_text(&name)))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::input::Input;
-use super::open::{Builder, open, sensor};
+use super::open::{Builder, open};
 use super::options::SceneOptions;
-use super::{Scene, date};
+use super::{Scene, date, told};
 use crate::error::{Error, Result};
 use crate::raster::{Role, Source};
 
@@ -94,7 +94,7 @@ fn by_band(named: &[(Role, &Path)], options: &SceneOptions) -> Result<Vec<Scene>
     for key in common {
         let mut builder = Builder::new(options);
         for (role, source, dates) in &opened {
-            builder.pick(*role, source, dates[key], sensor(source))?;
+            builder.pick(*role, source, dates[key], told::sensor(source))?;
         }
         let name = opened[0].1.name().to_owned();
         let mut scene = builder.dated(key.0.clone()).finish()?;

@@ -24,7 +24,7 @@ impl Table {
     }
 }
 
-/// Checks, before any work, that [`write`] knows the extension.
+/// Checks, before any work, that [`write()`] knows the extension.
 ///
 /// # Errors
 /// Usage error that lists the formats.

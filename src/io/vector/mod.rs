@@ -61,7 +61,7 @@ pub fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
     }
 }
 
-/// Checks, before any work, that [`write`] knows the extension.
+/// Checks, before any work, that [`write()`] knows the extension.
 ///
 /// # Errors
 /// Usage error that lists the formats.
