@@ -1,0 +1,453 @@
+//! The sink: from tiles to a finished file.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::block::{BlockEncoder, FRAME};
+use super::header::{self, Entry, Values};
+use super::options::{BigTiff, Codec, CreationOptions, Predictor};
+use super::pyramid::{BlockAt, Encoding, Level, Patch, Pyramid, halve};
+use super::sample::{Sample, is_nodata, with_plane};
+use super::spool::{Chunk, Spool};
+use super::stats::BandStats;
+use super::{keys, metadata};
+use crate::engine::{OutBand, Overview};
+use crate::error::{Error, Result};
+use crate::grid::{Grid, Window};
+use crate::io::atomic::{self, AtomicFile};
+use crate::raster::{Dtype, Encoded, OutPlane, Sink};
+
+/// Files a reader would apply to the output: left from an older file of the name, they would be wrong.
+const COMPANIONS: &[&str] = &[".aux.xml", ".ovr", ".msk"];
+
+/// Writes one COG. Equal pixels give equal bytes, whatever the order of encoding.
+pub struct CogSink {
+    grid: Grid,
+    bands: Vec<OutBand>,
+    options: CreationOptions,
+    overwrite: bool,
+    dtype: Dtype,
+    nodata: Option<f64>,
+    place: Vec<Entry>,
+    levels: Vec<Level>,
+    encoder: Arc<BlockEncoder>,
+    pyramid: Pyramid,
+    main: Mutex<Main>,
+    file: AtomicFile,
+}
+
+/// Blocks of full resolution in the order they were committed.
+#[derive(Default)]
+struct Main {
+    spool: Spool,
+    /// By band × blocks + block.
+    chunks: Vec<Chunk>,
+    stats: Vec<BandStats>,
+}
+
+/// What `encode` hands to `commit`.
+struct Tile {
+    blocks: Vec<Block>,
+    stats: Vec<BandStats>,
+}
+
+struct Block {
+    at: BlockAt,
+    /// Nothing where the block is left out.
+    bytes: Option<Vec<u8>>,
+    /// Nothing where there are no overviews.
+    patch: Option<Patch>,
+}
+
+impl CogSink {
+    /// A sink for `bands` of one type on `grid`. The file appears under `path` when the sink is finished; dropped before,
+    /// nothing stays. Class bands with colours get a colour table where they are the only band, and their names go into
+    /// GDAL's `.aux.xml` beside the file.
+    ///
+    /// # Errors
+    /// Usage: the output exists without `overwrite`, is no regular file, or the options do not fit the type. Input: the
+    /// CRS has no GeoTIFF form. Limit: larger than a TIFF can be. Locked, I/O: as [`AtomicFile::create`]; also where the
+    /// disk is too small for what will surely be written.
+    pub fn create(
+        path: &Path,
+        grid: &Grid,
+        bands: &[OutBand],
+        options: &CreationOptions,
+        overwrite: bool,
+    ) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Self::new(path, grid, bands, options, overwrite)?))
+    }
+
+    fn new(path: &Path, grid: &Grid, bands: &[OutBand], options: &CreationOptions, overwrite: bool) -> Result<Self> {
+        let name = path.display();
+        let dtype = match bands {
+            [] => return Err(Error::bug(format!("{name}: an output without bands"))),
+            [first, rest @ ..] if rest.iter().all(|b| b.dtype == first.dtype) => first.dtype,
+            _ => return Err(Error::bug(format!("{name}: bands of one file have different types"))),
+        };
+        let nodata = nodata_of(bands).map_err(|why| Error::bug(format!("{name}: {why}")))?;
+        let longest = i32::MAX as usize;
+        if grid.cols == 0 || grid.rows == 0 || grid.cols > longest || grid.rows > longest || bands.len() > 65_535 {
+            return Err(Error::limit(format!(
+                "writing {name}: {} x {} pixels of {} bands do not fit into a TIFF (1 to {longest} pixels along an axis)",
+                grid.cols,
+                grid.rows,
+                bands.len()
+            )));
+        }
+        let classes = bands.iter().all(|b| b.overview == Overview::Mode);
+        let predictor = options.predictor_for(dtype, classes)?;
+        let place = keys::place(grid).map_err(|e| e.context(format!("writing {name}")))?;
+        for companion in COMPANIONS.iter().map(|c| beside(path, c)) {
+            if !overwrite && companion.exists() {
+                return Err(Error::usage(format!(
+                    "output {name}: {} is there and would be read with it; replace it with --overwrite",
+                    companion.display()
+                )));
+            }
+        }
+        let file = AtomicFile::create(path, overwrite)?;
+        let cells = grid.cols as u64 * grid.rows as u64;
+        atomic::check_space(path, least_bytes(cells * bands.len() as u64, dtype, options))?;
+
+        let levels = Level::all(grid.cols, grid.rows, options.block, options.overviews);
+        let encoder = Arc::new(BlockEncoder::new(options.codec, options.level, predictor, options.block));
+        let encoding = Encoding { edge: options.block, dtype, nodata, sparse: options.sparse };
+        let reduce = bands.iter().map(|b| b.overview).collect();
+        let pyramid = Pyramid::new(path, &levels, encoding, reduce, Arc::clone(&encoder));
+        let main = Main {
+            spool: Spool::new(path),
+            chunks: vec![Chunk::default(); levels[0].blocks() * bands.len()],
+            stats: vec![BandStats::default(); bands.len()],
+        };
+        Ok(Self {
+            grid: grid.clone(),
+            bands: bands.to_vec(),
+            options: *options,
+            overwrite,
+            dtype,
+            nodata,
+            place,
+            levels,
+            encoder,
+            pyramid,
+            main: Mutex::new(main),
+            file,
+        })
+    }
+
+    fn encode_band<T: Sample>(&self, band: usize, window: Window, samples: &[T], tile: &mut Tile) -> Result<()> {
+        if samples.len() != window.cells() || T::BYTES != self.dtype.bytes() {
+            return Err(Error::bug(format!("{window}: plane {band} has another size or type than its band")));
+        }
+        let edge = self.options.block;
+        let nodata = self.nodata.map(T::from_f64);
+        let fill = nodata.unwrap_or_else(|| T::from_f64(f64::NAN));
+        tile.stats.push(BandStats::of(samples, nodata));
+        let (first_row, first_col) = (window.row as usize / edge, window.col as usize / edge);
+        let mut block = vec![fill; edge * edge];
+        for row in 0..window.rows.div_ceil(edge) {
+            for col in 0..window.cols.div_ceil(edge) {
+                let (top, left) = (row * edge, col * edge);
+                let (cols, rows) = (edge.min(window.cols - left), edge.min(window.rows - top));
+                if cols < edge || rows < edge {
+                    block.fill(fill);
+                }
+                let mut empty = true;
+                for r in 0..rows {
+                    let from = &samples[(top + r) * window.cols + left..][..cols];
+                    for (to, v) in block[r * edge..].iter_mut().zip(from) {
+                        *to = v.canonical();
+                        empty &= is_nodata(*v, nodata);
+                    }
+                }
+                let at = BlockAt { level: 0, band, row: first_row + row, col: first_col + col };
+                let bytes = if empty && self.options.sparse { None } else { Some(self.encoder.encode(&block)?) };
+                let patch = self.pyramid.wants(0).then(|| {
+                    (!empty).then(|| {
+                        let mut out = Vec::new();
+                        let half = halve(&block, edge, (cols, rows), nodata, self.bands[band].overview);
+                        T::put(&half, &mut out);
+                        out
+                    })
+                });
+                tile.blocks.push(Block { at, bytes, patch });
+            }
+        }
+        Ok(())
+    }
+
+    /// Tags of an image, with the places of its blocks.
+    fn directory(&self, level: usize, offsets: Vec<u64>, lengths: Vec<u32>, stats: &[BandStats]) -> Vec<Entry> {
+        let image = &self.levels[level];
+        let n = self.bands.len();
+        let palette = n == 1 && self.dtype == Dtype::U8 && !self.bands[0].classes.is_empty();
+        let bits = self.dtype.bytes() as u16 * 8;
+        let format = match self.dtype {
+            Dtype::F32 | Dtype::F64 => 3,
+            Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64 => 2,
+            _ => 1,
+        };
+        let codec = match self.options.codec {
+            Codec::None => 1,
+            Codec::Lzw => 5,
+            Codec::Deflate => 8,
+            Codec::Zstd => 50_000,
+        };
+        let mut tags = vec![
+            Entry::new(254, Values::Long(vec![u32::from(level > 0)])),
+            Entry::long(256, image.cols),
+            Entry::long(257, image.rows),
+            Entry::new(258, Values::Short(vec![bits; n])),
+            Entry::short(259, codec),
+            Entry::short(262, if palette { 3 } else { 1 }),
+            Entry::short(277, n as u16),
+            Entry::short(284, if n > 1 { 2 } else { 1 }),
+            Entry::long(322, self.options.block),
+            Entry::long(323, self.options.block),
+            Entry::new(324, Values::Offset(offsets)),
+            Entry::new(325, Values::Long(lengths)),
+            Entry::new(339, Values::Short(vec![format; n])),
+        ];
+        match self.encoder.predictor {
+            Predictor::Horizontal => tags.push(Entry::short(317, 2)),
+            Predictor::FloatingPoint => tags.push(Entry::short(317, 3)),
+            Predictor::Auto | Predictor::None => {}
+        }
+        if palette {
+            tags.push(Entry::new(320, metadata::colour_map(&self.bands[0].classes)));
+        }
+        if n > 1 {
+            tags.push(Entry::new(338, Values::Short(vec![0; n - 1])));
+        }
+        if let Some(nodata) = self.nodata {
+            let text = if nodata.is_nan() { "nan".to_owned() } else { nodata.to_string() };
+            tags.push(Entry::new(42_113, Values::Ascii(text)));
+        }
+        if level == 0 {
+            let software = format!("regrow {}", env!("CARGO_PKG_VERSION"));
+            tags.push(Entry::new(305, Values::Ascii(software)));
+            tags.extend(self.place.iter().cloned());
+            tags.push(Entry::new(42_112, Values::Ascii(metadata::gdal_metadata(&self.bands, stats))));
+        }
+        tags
+    }
+
+    /// Header bytes and the length of the whole file. `chunks` are in file order, level by level from full resolution.
+    fn header(&self, chunks: &[Vec<Chunk>], stats: &[BandStats], big: bool) -> (Vec<u8>, u64) {
+        let build = |starts: &[u64]| {
+            let images: Vec<_> = chunks
+                .iter()
+                .zip(starts)
+                .enumerate()
+                .map(|(level, (chunks, start))| {
+                    let (offsets, lengths) = places(chunks, *start);
+                    self.directory(level, offsets, lengths, stats)
+                })
+                .collect();
+            header::assemble(&images, big)
+        };
+        let mut end = build(&vec![0; chunks.len()]).len() as u64;
+        let mut starts = vec![0; chunks.len()];
+        for (level, start) in starts.iter_mut().enumerate().rev() {
+            *start = end;
+            end += chunks[level].iter().map(|c| u64::from(c.len)).sum::<u64>();
+        }
+        (build(&starts), end)
+    }
+}
+
+impl Sink for CogSink {
+    fn encode(&self, window: Window, planes: Vec<OutPlane>) -> Result<Encoded> {
+        let edge = self.options.block as i64;
+        let grid = self.grid.window();
+        let whole = |end: i64, last: i64| end % edge == 0 || end == last;
+        if window.intersect(&grid) != Some(window)
+            || window.col % edge != 0
+            || window.row % edge != 0
+            || !whole(window.col_end(), grid.col_end())
+            || !whole(window.row_end(), grid.row_end())
+            || planes.len() != self.bands.len()
+        {
+            return Err(Error::bug(format!("{window}: not a tile of whole blocks with a plane a band")));
+        }
+        let mut tile = Tile { blocks: Vec::new(), stats: Vec::new() };
+        for (band, plane) in planes.into_iter().enumerate() {
+            if plane.dtype() != self.dtype {
+                return Err(Error::bug(format!("{window}: plane {band} is {}, not {}", plane.dtype(), self.dtype)));
+            }
+            with_plane!(&plane, v => self.encode_band(band, window, v, &mut tile))?;
+        }
+        // A tile makes a third of its own blocks of work for the overviews.
+        for _ in 0..=tile.blocks.len() / 3 {
+            if !self.pyramid.work()? {
+                break;
+            }
+        }
+        let size = |v: &Option<Vec<u8>>| v.as_ref().map_or(0, |b| b.len() as u64);
+        let bytes = tile.blocks.iter().map(|b| size(&b.bytes) + b.patch.as_ref().map_or(0, size)).sum();
+        Ok(Encoded { bytes, data: Box::new(tile) })
+    }
+
+    fn commit(&self, window: Window, encoded: Encoded) -> Result<()> {
+        let tile =
+            encoded.data.downcast::<Tile>().map_err(|_| Error::bug(format!("{window}: a tile of another sink")))?;
+        let Tile { blocks, stats } = *tile;
+        let mut main = self.main.lock().unwrap_or_else(PoisonError::into_inner);
+        for (total, next) in main.stats.iter_mut().zip(&stats) {
+            total.merge(next);
+        }
+        for block in &blocks {
+            if let Some(bytes) = &block.bytes {
+                let BlockAt { band, row, col, .. } = block.at;
+                let index = band * self.levels[0].blocks() + row * self.levels[0].across() + col;
+                main.chunks[index] = main.spool.append(bytes)?;
+            }
+        }
+        drop(main);
+        for block in blocks {
+            if let Some(patch) = block.patch {
+                self.pyramid.add(block.at, patch)?;
+            }
+        }
+        self.pyramid.relieve()
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        while self.pyramid.work()? {}
+        let Main { mut spool, chunks, stats } =
+            std::mem::take(&mut *self.main.lock().unwrap_or_else(PoisonError::into_inner));
+        let (mut overviews, above) = self.pyramid.take_overviews();
+        let chunks: Vec<_> = std::iter::once(chunks).chain(above).collect();
+        if !self.options.sparse && chunks.iter().flatten().any(|c| c.len == 0) {
+            return Err(Error::bug(format!("{}: not every tile was written", self.file.path().display())));
+        }
+
+        let (mut bytes, mut end) = self.header(&chunks, &stats, self.options.bigtiff == BigTiff::Yes);
+        let limit = if self.options.bigtiff == BigTiff::IfSafer { i32::MAX as u64 } else { u64::from(u32::MAX) };
+        if end > limit && self.options.bigtiff != BigTiff::Yes {
+            if self.options.bigtiff == BigTiff::No {
+                return Err(Error::limit(format!(
+                    "writing {}: {end} bytes do not fit into a classic TIFF; leave out --co BIGTIFF=NO",
+                    self.file.path().display()
+                )));
+            }
+            (bytes, end) = self.header(&chunks, &stats, true);
+        }
+        self.file.write_all(&bytes).map_err(|e| self.file.error(&e))?;
+        for level in chunks[1..].iter().rev() {
+            overviews.copy(level.iter().copied(), &mut self.file, AtomicFile::error)?;
+        }
+        drop(overviews);
+        spool.copy(chunks[0].iter().copied(), &mut self.file, AtomicFile::error)?;
+        drop(spool);
+
+        let path = self.file.path().to_owned();
+        let names = match metadata::category_names(&self.bands) {
+            Some(xml) => {
+                let mut f = AtomicFile::create(&beside(&path, ".aux.xml"), self.overwrite)?;
+                f.write_all(xml.as_bytes()).map_err(|e| f.error(&e))?;
+                Some(f)
+            }
+            None => None,
+        };
+        let name = path.display();
+        self.file
+            .commit_checked(|again| read_back(again, &bytes, end).map_err(|e| e.context(format!("writing {name}"))))?;
+        for companion in COMPANIONS.iter().map(|c| beside(&path, c)).filter(|p| self.overwrite && p.exists()) {
+            std::fs::remove_file(&companion).map_err(|e| atomic::write_error(&companion, 0, &e))?;
+        }
+        names.map_or(Ok(()), AtomicFile::commit)
+    }
+
+    fn tile_multiple(&self) -> usize {
+        self.options.block
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        let blocks: u64 = self.levels.iter().map(|l| (l.blocks() * self.bands.len()) as u64).sum();
+        // Two tables of places and the header made of them; spool buffers; one overview block in the committing thread.
+        let per_block = (2 * size_of::<Chunk>() + 2 * 12) as u64;
+        let overview = if self.pyramid.wants(0) { self.block_scratch() } else { 0 };
+        blocks * per_block + (1 << 20) + self.pyramid.resident_bytes() + overview
+    }
+
+    fn scratch_bytes(&self, cells: usize) -> u64 {
+        let (edge, width) = (self.options.block, self.dtype.bytes());
+        let blocks = (cells.div_ceil(edge * edge) * self.bands.len()) as u64;
+        let patch = if self.pyramid.wants(0) { (edge * edge / 4 * width) as u64 } else { 0 };
+        blocks * (self.encoder.bound(width) + patch) + self.block_scratch()
+    }
+}
+
+impl CogSink {
+    /// Bytes of making one block: its samples, its patches and what the encoder needs.
+    fn block_scratch(&self) -> u64 {
+        let width = self.dtype.bytes();
+        let block = (self.options.block * self.options.block * width) as u64;
+        2 * block + self.encoder.bound(width) + self.encoder.scratch_bytes(width)
+    }
+}
+
+/// Offsets and lengths of blocks that lie from `start` on; absent ones have offset and length 0.
+fn places(chunks: &[Chunk], start: u64) -> (Vec<u64>, Vec<u32>) {
+    let mut at = start;
+    let place = |chunk: &Chunk| match chunk.len {
+        0 => (0, 0),
+        len => {
+            at += u64::from(len);
+            (at - u64::from(len) + FRAME as u64 / 2, len - FRAME as u32)
+        }
+    };
+    chunks.iter().map(place).unzip()
+}
+
+/// The nodata value all bands (of one type) share: NaN for floats, none where an integer band states none.
+fn nodata_of(bands: &[OutBand]) -> Result<Option<f64>, String> {
+    let Some(first) = bands.first().filter(|b| !b.dtype.is_float()) else { return Ok(Some(f64::NAN)) };
+    let (low, high) = first.dtype.range();
+    let nodata = Some(first.nodata).filter(|n| n.is_finite());
+    if let Some(odd) = bands.iter().find(|b| Some(b.nodata).filter(|n| n.is_finite()) != nodata) {
+        return Err(format!("bands of one file share one nodata value; {:?} has {}", odd.name, odd.nodata));
+    }
+    match nodata {
+        Some(n) if n < low || n > high || n.fract() != 0.0 => Err(format!("nodata {n} is no value of {}", first.dtype)),
+        n => Ok(n),
+    }
+}
+
+/// What will surely be written: everything without compression, an eighth of numbers and a hundredth of bytes with it. All
+/// of it is there twice for a moment, in the spool and in the file. Sparse files may be nearly nothing.
+fn least_bytes(samples: u64, dtype: Dtype, options: &CreationOptions) -> u64 {
+    let raw = samples * dtype.bytes() as u64;
+    match (options.codec, dtype.bytes()) {
+        _ if options.sparse => 0,
+        (Codec::None, _) => 2 * raw,
+        (_, 1) => raw / 50,
+        _ => raw / 4,
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The header must read back as it was written and the file must have its length: then every block is where the header
+/// says.
+fn read_back(file: &mut File, header: &[u8], len: u64) -> Result<()> {
+    let fail = |e: std::io::Error| Error::io(format!("reading back: {e}"));
+    let found = file.metadata().map_err(fail)?.len();
+    if found != len {
+        return Err(Error::io(format!("reading back: {found} bytes, expected {len}; the disk may be failing")));
+    }
+    let mut again = vec![0; header.len()];
+    file.read_exact(&mut again).map_err(fail)?;
+    if again != header {
+        return Err(Error::io("reading back: the header differs from what was written; the disk may be failing"));
+    }
+    Ok(())
+}
