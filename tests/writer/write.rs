@@ -36,7 +36,7 @@ impl Picture {
             .wrapping_mul(0x2545_f491_4f6c_dd1d)
             >> 40;
         let nodata = if b.dtype.is_float() { f64::NAN } else { b.nodata };
-        if col >= 1536 || hash % 23 == 0 {
+        if col >= 1536 || hash.is_multiple_of(23) {
             return nodata;
         }
         if !b.classes.is_empty() {
