@@ -13,3 +13,4 @@ pub mod statistics;
 pub mod survey;
 pub mod tallied;
 pub mod tally;
+pub mod zonal;

@@ -6,5 +6,6 @@ pub mod moments;
 pub mod normal;
 pub mod quantile;
 pub mod threshold;
+pub mod weighted;
 
 pub use moments::Moments;

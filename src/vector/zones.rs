@@ -222,6 +222,25 @@ impl ZoneIndex {
         })
     }
 
+    /// How many zones lie over a pixel of `window` on average in the block of 256 pixels where they are densest, counted
+    /// with their boxes: a bound for what a tile's values take.
+    #[must_use]
+    pub fn layers(&self, window: Window) -> usize {
+        const EDGE: usize = 256;
+        let across = window.cols.div_ceil(EDGE).max(1);
+        let mut cells = vec![0u64; across * window.rows.div_ceil(EDGE).max(1)];
+        for part in self.zones.iter().filter_map(|z| z.outline.part(window)) {
+            let part = part.translate(-window.col, -window.row);
+            for r in part.row as usize / EDGE..=(part.row_end() - 1) as usize / EDGE {
+                for c in part.col as usize / EDGE..=(part.col_end() - 1) as usize / EDGE {
+                    let block = Window::new((c * EDGE) as i64, (r * EDGE) as i64, EDGE, EDGE);
+                    cells[r * across + c] += part.intersect(&block).map_or(0, |w| w.cells() as u64);
+                }
+            }
+        }
+        (cells.into_iter().max().unwrap_or(0) as usize).div_ceil(EDGE * EDGE).max(1)
+    }
+
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> u64 {
