@@ -110,8 +110,20 @@ impl Statistic {
 
 fn unknown(text: &str) -> Error {
     const NAMES: [&str; 14] = [
-        "count", "mean", "stdev", "variance", "cv", "min", "max", "sum", "median", "majority", "minority", "variety",
-        "area_ha", "covered_share",
+        "count",
+        "mean",
+        "stdev",
+        "variance",
+        "cv",
+        "min",
+        "max",
+        "sum",
+        "median",
+        "majority",
+        "minority",
+        "variety",
+        "area_ha",
+        "covered_share",
     ];
     let near = NAMES.iter().min_by_key(|n| strsim::osa_distance(n, &text.to_ascii_lowercase()));
     let near = near.filter(|n| strsim::osa_distance(n, text) <= 2).map(|n| format!("; did you mean {n}?"));
@@ -162,7 +174,8 @@ impl Zonal {
         let values = values.map(|bytes| Arc::new(Budget { bytes, over: AtomicBool::new(false) }));
         // Row buffers and coverage; with values, the pairs of every zone of a tile before equal ones are joined.
         let layers = zones.layers(window);
-        let scratch_per_cell = ZoneIndex::SCRATCH_PER_CELL + if values.is_some() { 16 * n * layers } else { 0 } + 16 * n;
+        let scratch_per_cell =
+            ZoneIndex::SCRATCH_PER_CELL + if values.is_some() { 16 * n * layers } else { 0 } + 16 * n;
         Self { channels, zones, areas, values, scratch_per_cell }
     }
 }
@@ -221,7 +234,10 @@ impl Analysis for Zonal {
 
     fn resident_bytes(&self) -> u64 {
         let sums = (self.zones.len() * self.channels.len() * (size_of::<Sums>() + 32)) as u64;
-        self.zones.bytes() + self.areas.as_ref().map_or(0, |a| a.bytes()) + self.values.as_ref().map_or(0, |b| b.bytes) + sums
+        self.zones.bytes()
+            + self.areas.as_ref().map_or(0, |a| a.bytes())
+            + self.values.as_ref().map_or(0, |b| b.bytes)
+            + sums
     }
 
     fn tile(&self, input: &TileIn<'_>, _out: &mut TileOut, partial: &mut ZonalSums) -> Result<()> {
@@ -236,16 +252,17 @@ impl Analysis for Zonal {
         // Values of the zone at hand; joined when the next zone begins.
         let mut kept: Vec<Vec<(f64, f64)>> = vec![Vec::new(); self.channels.len()];
         let mut current = None;
-        let flush = |zone: Option<usize>, kept: &mut Vec<Vec<(f64, f64)>>, sums: &mut BTreeMap<(usize, usize), Sums>| {
-            let Some(zone) = zone else { return };
-            for (channel, values) in kept.iter_mut().enumerate() {
-                if !values.is_empty()
-                    && let Some(own) = sums.get_mut(&(zone, channel))
-                {
-                    own.values = ValueStore::of(std::mem::take(values));
+        let flush =
+            |zone: Option<usize>, kept: &mut Vec<Vec<(f64, f64)>>, sums: &mut BTreeMap<(usize, usize), Sums>| {
+                let Some(zone) = zone else { return };
+                for (channel, values) in kept.iter_mut().enumerate() {
+                    if !values.is_empty()
+                        && let Some(own) = sums.get_mut(&(zone, channel))
+                    {
+                        own.values = ValueStore::of(std::mem::take(values));
+                    }
                 }
-            }
-        };
+            };
         self.zones.cover(input.window, |zone, row, col, fractions| {
             if current != Some(zone) {
                 flush(current, &mut kept, &mut partial.sums);

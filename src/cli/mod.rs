@@ -21,6 +21,7 @@ pub mod man;
 pub mod plan;
 pub mod signals;
 pub mod size;
+pub mod zonal;
 
 /// How a run that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Statistics of rasters in polygons, weighted by the exact covered fraction of every pixel
+    Zonal(Box<zonal::Args>),
     /// Print shell completions
     Completions(completions::Args),
     /// Describe a raster: bands, types, nodata, CRS, blocks; exact statistics with --stats
@@ -72,6 +75,7 @@ enum Verb {
 impl Verb {
     fn run(&self) -> Result<Finish> {
         match self {
+            Self::Zonal(args) => zonal::run(args),
             Self::Completions(args) => completions::run(args),
             Self::Info(args) => info::run(args),
             Self::Man(args) => man::run(args),

@@ -107,7 +107,8 @@ pub fn add(
     };
     let values = options.statistics.iter().any(Statistic::needs_values).then(|| {
         // All pixels of all zones if they fit in a quarter of the ceiling, else that quarter.
-        let most: f64 = (0..zones.len()).map(|z| zones.area_px(z) * 1.1 + 64.0).sum::<f64>() * 32.0 * channels.len() as f64;
+        let most: f64 =
+            (0..zones.len()).map(|z| zones.area_px(z) * 1.1 + 64.0).sum::<f64>() * 32.0 * channels.len() as f64;
         (most as u64).min(context.limits.memory / 4)
     });
     let window = pass.grid().window();
@@ -123,7 +124,7 @@ pub fn add(
         channels,
         columns,
         zones: Arc::clone(zones),
-        layer: attributes(layer, options.id.as_deref()),
+        layer: attributes(layer, zones, options.id.as_deref()),
         options: options.clone(),
     }))
 }
@@ -146,8 +147,9 @@ fn columns(prefixes: &[String], statistics: &[Statistic]) -> Result<Vec<String>>
     }
 }
 
-/// The layer with the attributes that go into the output.
-fn attributes(layer: &Layer, id: Option<&str>) -> Layer {
+/// The layer with the attributes that go into the output. Zones that their attributes do not tell apart get the number of
+/// their feature as well.
+fn attributes(layer: &Layer, zones: &ZoneIndex, id: Option<&str>) -> Layer {
     let mut out = layer.clone();
     let find = |id: &str| {
         let exact = layer.columns.iter().position(|c| c == id);
@@ -158,6 +160,10 @@ fn attributes(layer: &Layer, id: Option<&str>) -> Layer {
         for f in &mut out.features {
             f.values = vec![f.values.get(c).cloned().unwrap_or(Value::Null)];
         }
+    }
+    if !zones.has_unique_labels() || out.columns.is_empty() {
+        out.columns.insert(0, "feature".into());
+        out.features.iter_mut().zip(1..).for_each(|(f, n)| f.values.insert(0, Value::Int(n)));
     }
     out
 }

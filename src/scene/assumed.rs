@@ -12,7 +12,8 @@ struct Placed {
 }
 
 /// `source` in `crs` where its file states none; a CRS that the file states is kept, and the warning says so.
-pub(super) fn place(source: Arc<dyn Source>, crs: &Crs) -> (Arc<dyn Source>, Option<String>) {
+#[must_use]
+pub fn place(source: Arc<dyn Source>, crs: &Crs) -> (Arc<dyn Source>, Option<String>) {
     match source.grid().crs() {
         Some(own) if own == crs => (source, None),
         Some(own) => {

@@ -1,6 +1,6 @@
 //! Scenes: from what a user names on the command line to channels with roles, scale, nodata, masks and date.
 
-mod assumed;
+pub mod assumed;
 mod date;
 mod encoding;
 pub mod extent;

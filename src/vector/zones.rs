@@ -98,16 +98,23 @@ impl ZoneIndex {
     }
 
     fn repeated(&mut self, layer: &str) {
-        let mut labels: Vec<&str> = self.zones.iter().map(|z| z.label.as_str()).collect();
-        labels.sort_unstable();
-        let mut twice: Vec<&str> = labels.windows(2).filter(|w| w[0] == w[1]).map(|w| w[0]).collect();
-        twice.dedup();
-        if let Some(first) = twice.first() {
-            self.warnings.push(format!(
-                "zones {layer}: {} names are given to several features ({first}); every feature keeps its own row",
-                twice.len()
-            ));
+        if let Some(first) = self.repeated_label() {
+            let text = format!(
+                "zones {layer}: several features have the same name ({first}); every feature keeps its own row"
+            );
+            self.warnings.push(text);
         }
+    }
+
+    fn repeated_label(&self) -> Option<&str> {
+        let mut seen = std::collections::HashSet::with_capacity(self.zones.len());
+        self.zones.iter().map(|z| z.label.as_str()).find(|l| !seen.insert(*l))
+    }
+
+    /// True where every zone has a name of its own.
+    #[must_use]
+    pub fn has_unique_labels(&self) -> bool {
+        self.repeated_label().is_none()
     }
 
     /// Fails where no zone meets the grid.
