@@ -116,6 +116,17 @@ fn linear_unit(keys: &GeoKeys) -> Result<f64, String> {
     }
 }
 
+/// Ellipsoids with their EPSG code, PROJ name, semi-major axis in metres and inverse flattening.
+const ELLIPSOIDS: &[(u16, &str, f64, f64)] = &[
+    (7030, "WGS84", 6_378_137.0, 298.257_223_563),
+    (7019, "GRS80", 6_378_137.0, 298.257_222_101),
+    (7022, "intl", 6_378_388.0, 297.0),
+    (7004, "bessel", 6_377_397.155, 299.152_812_8),
+    (7024, "krass", 6_378_245.0, 298.3),
+    (7008, "clrk66", 6_378_206.4, 294.978_698_213_9),
+    (7001, "airy", 6_377_563.396, 299.324_964_6),
+];
+
 /// `+datum`, or ellipsoid with shift and prime meridian.
 fn datum(keys: &GeoKeys) -> Result<String, String> {
     if let Some(code) = keys.short(key::GEOGRAPHIC).filter(|c| *c != USER_DEFINED) {
@@ -140,20 +151,17 @@ fn datum(keys: &GeoKeys) -> Result<String, String> {
     if let (Some(known), true) = (known, shift.is_empty()) {
         return Ok(format!("{known}{meridian}"));
     }
-    let shape = match (keys.double(id::SEMI_MAJOR), keys.double(id::INVERSE_FLATTENING), keys.double(id::SEMI_MINOR)) {
-        (Some(a), Some(rf), _) if rf != 0.0 => format!("+a={a} +rf={rf}"),
-        (Some(a), _, Some(b)) => format!("+a={a} +b={b}"),
-        (Some(a), _, None) => format!("+R={a}"),
-        (None, ..) => match keys.short(id::ELLIPSOID) {
-            Some(7030) => "+ellps=WGS84".into(),
-            Some(7019) => "+ellps=GRS80".into(),
-            Some(7008) => "+ellps=clrk66".into(),
-            Some(7004) => "+ellps=bessel".into(),
-            Some(7022) => "+ellps=intl".into(),
-            Some(7024) => "+ellps=krass".into(),
-            Some(7001) => "+ellps=airy".into(),
-            _ => return Err("the system is user-defined without datum or ellipsoid".into()),
-        },
+    let by_code = keys.short(id::ELLIPSOID).and_then(|c| ELLIPSOIDS.iter().find(|e| e.0 == c));
+    let axes = (keys.double(id::SEMI_MAJOR), keys.double(id::INVERSE_FLATTENING), keys.double(id::SEMI_MINOR));
+    let shape = match (by_code, axes) {
+        (Some((_, name, ..)), _) => format!("+ellps={name}"),
+        (None, (Some(a), Some(rf), _)) if rf != 0.0 => {
+            let same = |e: &&(u16, &str, f64, f64)| e.2 == a && (e.3 - rf).abs() < 1e-9;
+            ELLIPSOIDS.iter().find(same).map_or_else(|| format!("+a={a} +rf={rf}"), |e| format!("+ellps={}", e.1))
+        }
+        (None, (Some(a), _, Some(b))) => format!("+a={a} +b={b}"),
+        (None, (Some(a), _, None)) => format!("+R={a}"),
+        (None, (None, ..)) => return Err("the system is user-defined without datum or ellipsoid".into()),
     };
     let shift = match shift {
         [] => String::new(),
