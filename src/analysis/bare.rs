@@ -1,14 +1,14 @@
 //! Bare land and water: one decision for each pixel, from thresholds on indices.
 
-use super::classes::{ClassSum, NODATA};
+use super::classes::{ClassSum, Measures, NODATA};
 use super::formula::Formula;
-use super::tally::ClassTally;
 use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
 use crate::error::Result;
 use crate::raster::Class;
 use crate::spectral::build::BandLookup;
 use crate::spectral::syntax::Binary;
 use crate::spectral::{Builder, Index, NodeId};
+use crate::vector::patches::{Connect, Patches};
 
 /// What a pixel was found to be. The stored map has only yes and no; the sums keep them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +114,21 @@ pub struct SurfaceAnalysis {
     pub rule: BareRule,
     /// The surface that is 1 in the map.
     pub target: Surface,
-    /// Measures [`Surface::CODES`]; none where the grid has no place on Earth.
-    pub tally: Option<ClassTally>,
+    /// Patches of the target of fewer pixels become 0 in the map; 0 and 1 keep all.
+    pub least: usize,
+    /// Which pixels form a patch.
+    pub connect: Connect,
+    /// What is measured: the tally counts [`Surface::CODES`], the tracing follows the map.
+    pub measures: Measures,
 }
 
 impl SurfaceAnalysis {
+    /// A patch of fewer than `least` pixels that touches the tile lies within `least` − 1 pixels of it, and `least` pixels
+    /// of a larger one do too: with this halo every tile decides alone, and exactly.
+    fn halo(&self) -> usize {
+        self.least.saturating_sub(1)
+    }
+
     fn name(&self) -> &'static str {
         if self.target == Surface::Water { "water" } else { "bare" }
     }
@@ -139,42 +149,64 @@ impl Analysis for SurfaceAnalysis {
     type Partial = ClassSum;
 
     fn spec(&self) -> Spec {
-        Spec {
+        let halo = self.halo();
+        let mut spec = Spec {
             name: self.name().into(),
             reads: self.formula.reads().to_vec(),
             writes: vec![OutBand::classes(self.name(), Self::classes(self.target))],
-            scratch_per_cell: 1 + self.tally.as_ref().map_or(0, ClassTally::scratch_per_cell),
-            scratch_fixed: self.formula.scratch() + self.tally.as_ref().map_or(0, ClassTally::scratch_fixed),
+            halo,
+            scratch_per_cell: 8,
+            scratch_fixed: self.formula.scratch() + if halo > 0 { 8 * (1024 + 2 * halo as u64).pow(2) } else { 0 },
             citations: match self.target {
                 Surface::Water => vec!["McFeeters 1996", "Xu 2006", "Feyisa et al. 2014"],
                 _ => vec!["Rikimaru et al. 2002", "Rouse et al. 1974", "Xu 2006", "McFeeters 1996"],
             },
             ..Spec::default()
-        }
+        };
+        self.measures.state(&mut spec);
+        spec
     }
 
     fn resident_bytes(&self) -> u64 {
-        self.tally.as_ref().map_or(0, ClassTally::resident_bytes)
+        self.measures.resident_bytes()
     }
 
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut ClassSum) -> Result<()> {
-        let cols = input.cols();
-        let mut codes = vec![NODATA; input.window.cells()];
-        self.formula.rows(input, |row, results| {
-            let line = &mut codes[row * cols..(row + 1) * cols];
-            for (i, (o, code)) in out.u8_row(0, row).iter_mut().zip(line).enumerate() {
+        let halo = self.halo();
+        let cols = input.cols() + 2 * halo;
+        let mut codes = vec![NODATA; cols * (input.rows() + 2 * halo)];
+        self.formula.rows_around(input, halo, |row, results| {
+            for (i, code) in codes[row * cols..(row + 1) * cols].iter_mut().enumerate() {
                 let values = std::array::from_fn(|k| results[k][i]);
                 if let Some(found) = surface(&values, self.rule) {
                     *code = found as u8;
-                    *o = u8::from(found == self.target);
                 }
             }
             Ok(())
         })?;
-        match &self.tally {
-            Some(tally) => tally.add(input.window, &codes, &mut sum.areas),
-            None => Ok(()),
+        let target = self.target as u8;
+        let patches = (halo > 0).then(|| Patches::label(&codes, cols, self.connect, |c| c == target));
+        let mut inside = Vec::with_capacity(input.window.cells());
+        for row in 0..input.rows() {
+            let start = (row + halo) * cols + halo;
+            let line = out.u8_row(0, row);
+            for (i, o) in line.iter_mut().enumerate() {
+                let mut code = codes[start + i];
+                let small = patches.as_ref().is_some_and(|p| p.size_at(start + i) < self.least as u64);
+                if code == target && small {
+                    code = Surface::Other as u8;
+                }
+                if code != NODATA {
+                    *o = u8::from(code == target);
+                }
+                inside.push(code);
+            }
         }
+        if let Some(tally) = &self.measures.tally {
+            tally.add(input.window, &inside, &mut sum.areas)?;
+        }
+        let map = Measures { tally: None, tracing: self.measures.tracing.clone() };
+        map.add(input, out, None, 0, sum)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Difference of an index between two dates, and its classes.
 
-use super::classes::{Breaks, ClassSum, NODATA, measure};
+use super::classes::{Breaks, ClassSum, Measures, NODATA};
 use super::formula::Formula;
-use super::tally::ClassTally;
 use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
 use crate::error::Result;
 use crate::raster::Class;
@@ -27,36 +26,35 @@ pub struct ChangeAnalysis {
     pub breaks: Breaks,
     /// Name of the difference band.
     pub name: String,
-    /// Measures the classes; none where the grid has no place on Earth.
-    pub tally: Option<ClassTally>,
+    /// What is measured of the classes.
+    pub measures: Measures,
 }
 
 impl Analysis for ChangeAnalysis {
     type Partial = ClassSum;
 
     fn spec(&self) -> Spec {
-        Spec {
+        let mut spec = Spec {
             name: "change".into(),
             reads: self.formula.reads().to_vec(),
             writes: vec![OutBand::quantity(&self.name, ""), OutBand::classes("change class", change_classes())],
-            scratch_per_cell: self.tally.as_ref().map_or(0, ClassTally::scratch_per_cell),
-            scratch_fixed: self.formula.scratch() + self.tally.as_ref().map_or(0, ClassTally::scratch_fixed),
+            scratch_fixed: self.formula.scratch(),
             citations: vec!["Singh 1989, image differencing"],
             ..Spec::default()
-        }
+        };
+        self.measures.state(&mut spec);
+        spec
     }
 
     fn resident_bytes(&self) -> u64 {
-        self.tally.as_ref().map_or(0, ClassTally::resident_bytes)
+        self.measures.resident_bytes()
     }
 
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut ClassSum) -> Result<()> {
         self.formula.rows(input, |row, results| {
             for (o, &d) in out.f32_row(0, row).iter_mut().zip(&results[0]) {
-                *o = d as f32;
-                if d.is_finite() {
-                    sum.moments.add(d);
-                }
+                // An infinite difference has no class and must not reach the mean either.
+                *o = if d.is_finite() { d as f32 } else { f32::NAN };
             }
             for (o, &d) in out.u8_row(1, row).iter_mut().zip(&results[0]) {
                 let class = if d.is_finite() { self.breaks.class(d) } else { None };
@@ -64,6 +62,6 @@ impl Analysis for ChangeAnalysis {
             }
             Ok(())
         })?;
-        measure(self.tally.as_ref(), input, out, 1, sum)
+        self.measures.add(input, out, Some(0), 1, sum)
     }
 }

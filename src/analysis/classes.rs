@@ -1,10 +1,14 @@
 //! Classes by breaks, and the sum of class areas that every class product shares.
 
+use std::sync::Arc;
+
+use super::means::Means;
+use super::outlines::{Outlines, Tracing};
 use super::tally::{ClassAreas, ClassTally};
-use crate::engine::{Partial, TileIn, TileOut};
+use crate::engine::{Partial, Spec, TileIn, TileOut};
 use crate::error::{Error, Result};
-use crate::numeric::Moments;
 use crate::raster::OutPlane;
+use crate::vector::ZoneIndex;
 
 /// Value of a class band where nothing is known.
 pub const NODATA: u8 = 255;
@@ -40,37 +44,78 @@ impl Breaks {
     }
 }
 
-/// Areas by class and moments of the quantity they were made from.
-#[derive(Debug, Default)]
+/// What is measured of a class band besides its pixels.
+#[derive(Clone, Default)]
+pub struct Measures {
+    /// Hectares by class and zone; none where the grid has no place on Earth.
+    pub tally: Option<ClassTally>,
+    /// Outlines of patches.
+    pub tracing: Option<Arc<Tracing>>,
+}
+
+/// Areas by class, means of the quantity the classes were made from, and outlines.
+#[derive(Default)]
 pub struct ClassSum {
-    /// Areas by class, of the raster and by zone; empty where the grid has no place on Earth.
+    /// Areas by class, of the raster and by zone; empty without a tally.
     pub areas: ClassAreas,
-    /// Moments of the quantity.
-    pub moments: Moments,
+    /// Means of the quantity.
+    pub means: Means,
+    /// Outlines of patches.
+    pub outlines: Outlines,
 }
 
 impl Partial for ClassSum {
     fn merge(&mut self, next: Self) {
         self.areas.merge(next.areas);
-        self.moments.merge(&next.moments);
+        self.means.merge(next.means);
+        self.outlines.merge(next.outlines);
     }
 }
 
-/// Adds the finished class plane of a tile to the areas.
-///
-/// # Errors
-/// A bug where the plane is not of classes.
-pub fn measure(
-    tally: Option<&ClassTally>,
-    input: &TileIn<'_>,
-    out: &TileOut,
-    plane: usize,
-    sum: &mut ClassSum,
-) -> Result<()> {
-    match (tally, &out.planes[plane]) {
-        (None, _) => Ok(()),
-        (Some(tally), OutPlane::U8(classes)) => tally.add(input.window, classes, &mut sum.areas),
-        (Some(_), other) => Err(Error::bug(format!("classes are uint8, not {}", other.dtype()))),
+impl Measures {
+    /// Zones of the tally.
+    #[must_use]
+    pub fn zones(&self) -> Option<&Arc<ZoneIndex>> {
+        self.tally.as_ref().and_then(ClassTally::zones)
+    }
+
+    /// Adds what an analysis needs for these measures to its statement of memory.
+    pub fn state(&self, spec: &mut Spec) {
+        spec.scratch_per_cell += self.tally.as_ref().map_or(0, ClassTally::scratch_per_cell) + 1;
+        spec.scratch_fixed += self.tally.as_ref().map_or(0, ClassTally::scratch_fixed) + Means::bytes(self.zones());
+    }
+
+    /// Bytes held for the whole pass.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        self.tally.as_ref().map_or(0, ClassTally::resident_bytes)
+    }
+
+    /// Adds the finished planes of a tile: `classes`, and the f32 `quantity` they were made from.
+    ///
+    /// # Errors
+    /// A bug where a plane is of another type.
+    pub fn add(
+        &self,
+        input: &TileIn<'_>,
+        out: &TileOut,
+        quantity: Option<usize>,
+        classes: usize,
+        sum: &mut ClassSum,
+    ) -> Result<()> {
+        let (OutPlane::U8(classes), quantity) = (&out.planes[classes], quantity.map(|q| &out.planes[q])) else {
+            return Err(Error::bug("classes are not uint8"));
+        };
+        if let Some(tally) = &self.tally {
+            tally.add(input.window, classes, &mut sum.areas)?;
+        }
+        if let Some(OutPlane::F32(values)) = quantity {
+            sum.means.add(self.zones(), input.window, values);
+        }
+        if let Some(tracing) = &self.tracing {
+            sum.outlines.add(tracing, input, classes.clone());
+        }
+        Ok(())
     }
 }
 

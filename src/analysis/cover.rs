@@ -1,8 +1,7 @@
 //! Fractional vegetation cover by the dimidiate pixel model, and its classes.
 
-use super::classes::{Breaks, ClassSum, NODATA, measure};
+use super::classes::{Breaks, ClassSum, Measures, NODATA};
 use super::formula::Formula;
-use super::tally::ClassTally;
 use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
 use crate::error::{Error, Result};
 use crate::raster::Class;
@@ -92,8 +91,8 @@ pub struct CoverAnalysis {
     pub model: CoverModel,
     /// Four breaks between the five classes.
     pub breaks: Breaks,
-    /// Measures the classes; none where the grid has no place on Earth.
-    pub tally: Option<ClassTally>,
+    /// What is measured of the classes.
+    pub measures: Measures,
 }
 
 impl Analysis for CoverAnalysis {
@@ -104,22 +103,23 @@ impl Analysis for CoverAnalysis {
             CoverModel::Linear => "Gutman & Ignatov 1998, dimidiate pixel model",
             CoverModel::Squared => "Carlson & Ripley 1997",
         };
-        Spec {
+        let mut spec = Spec {
             name: "cover".into(),
             reads: self.formula.reads().to_vec(),
             writes: vec![
                 OutBand::quantity("vegetation cover", "fraction").within(0.0..=1.0),
                 OutBand::classes("vegetation cover class", cover_classes()),
             ],
-            scratch_per_cell: self.tally.as_ref().map_or(0, ClassTally::scratch_per_cell),
-            scratch_fixed: self.formula.scratch() + self.tally.as_ref().map_or(0, ClassTally::scratch_fixed),
+            scratch_fixed: self.formula.scratch(),
             citations: vec![citation],
             ..Spec::default()
-        }
+        };
+        self.measures.state(&mut spec);
+        spec
     }
 
     fn resident_bytes(&self) -> u64 {
-        self.tally.as_ref().map_or(0, ClassTally::resident_bytes)
+        self.measures.resident_bytes()
     }
 
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut ClassSum) -> Result<()> {
@@ -128,7 +128,6 @@ impl Analysis for CoverAnalysis {
             for (c, &v) in cover.iter_mut().zip(&results[0]) {
                 // An infinite index says nothing about cover; clamping would call it full or none.
                 *c = if v.is_finite() { self.endmembers.cover(v, self.model) } else { f64::NAN };
-                sum.moments.add(*c);
             }
             out.f32_row(0, row).iter_mut().zip(&cover).for_each(|(o, &c)| *o = c as f32);
             for (o, &c) in out.u8_row(1, row).iter_mut().zip(&cover) {
@@ -136,7 +135,7 @@ impl Analysis for CoverAnalysis {
             }
             Ok(())
         })?;
-        measure(self.tally.as_ref(), input, out, 1, sum)
+        self.measures.add(input, out, Some(0), 1, sum)
     }
 }
 

@@ -41,18 +41,33 @@ impl Formula {
     ///
     /// # Errors
     /// Those of `each`.
-    pub fn rows(&self, input: &TileIn<'_>, mut each: impl FnMut(usize, &[Vec<f64>]) -> Result<()>) -> Result<()> {
-        let cols = input.cols();
+    pub fn rows(&self, input: &TileIn<'_>, each: impl FnMut(usize, &[Vec<f64>]) -> Result<()>) -> Result<()> {
+        self.rows_around(input, 0, each)
+    }
+
+    /// As [`Formula::rows`], over the tile grown by `halo` pixels on each side; rows and columns count from the corner of
+    /// the grown tile.
+    ///
+    /// # Errors
+    /// Those of `each`.
+    pub fn rows_around(
+        &self,
+        input: &TileIn<'_>,
+        halo: usize,
+        mut each: impl FnMut(usize, &[Vec<f64>]) -> Result<()>,
+    ) -> Result<()> {
+        let cols = input.cols() + 2 * halo;
+        let at = input.halo - halo;
         let mut planes = vec![vec![0.0; cols]; self.reads.len()];
         let mut results = vec![vec![0.0; cols]; self.program.results()];
         let mut registers = Registers::default();
-        for row in 0..input.rows() {
+        for row in 0..input.rows() + 2 * halo {
             for (i, plane) in planes.iter_mut().enumerate() {
-                input.load(i, row, plane);
+                input.planes[i].load(row + at, at, plane);
             }
             let views: Vec<&[f64]> = planes.iter().map(Vec::as_slice).collect();
-            self.program.run(&views, cols, &mut registers, |k, at, values| {
-                results[k][at..at + values.len()].copy_from_slice(values);
+            self.program.run(&views, cols, &mut registers, |k, start, values| {
+                results[k][start..start + values.len()].copy_from_slice(values);
             })?;
             each(row, &results)?;
         }
