@@ -6,7 +6,7 @@ use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
 use crate::error::Result;
 use crate::raster::Class;
 use crate::spectral::build::BandLookup;
-use crate::spectral::syntax::Binary;
+use crate::spectral::syntax::{Binary, Unary};
 use crate::spectral::{Builder, Index, NodeId};
 use crate::vector::patches::{Connect, Patches};
 
@@ -44,12 +44,20 @@ pub enum BareRule {
     Ndvi(f64),
 }
 
-/// Builds what [`SurfaceAnalysis`] reads. With `full`, all bands of the rule are required; else the parts of it whose
-/// bands are missing (water, dark, snow) are left out.
+/// Which parts of the rule a scene must, and can, decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    /// All bands are required; else the parts whose bands are missing (water, dark, snow) are left out.
+    pub full: bool,
+    /// Values are reflectance; else thresholds on brightness mean nothing and only normalised differences decide.
+    pub physical: bool,
+}
+
+/// Builds what [`SurfaceAnalysis`] reads.
 ///
 /// # Errors
 /// Input error that lists the bands that are missing.
-pub fn surface_results(builder: &mut Builder, bands: BandLookup<'_>, full: bool) -> Result<Vec<NodeId>> {
+pub fn surface_results(builder: &mut Builder, bands: BandLookup<'_>, parts: Parts) -> Result<Vec<NodeId>> {
     const PARTS: [(&str, &str); 7] = [
         ("NDVI", ""),
         ("BSI", ""),
@@ -63,7 +71,8 @@ pub fn surface_results(builder: &mut Builder, bands: BandLookup<'_>, full: bool)
     for (k, (name, text)) in PARTS.iter().enumerate() {
         let index = if text.is_empty() { Index::find(name)? } else { Index::expression(name, text) };
         let missing = index.bands()?.iter().any(|b| bands(b).is_none());
-        results.push(if missing && !full && k > 0 {
+        let useless = missing || !(parts.physical || index.is_scale_free()?);
+        results.push(if useless && !parts.full && k > 0 {
             builder.graph.constant(f64::NAN)
         } else {
             builder.add_within_range(&index, bands)?
@@ -78,6 +87,32 @@ pub fn surface_results(builder: &mut Builder, bands: BandLookup<'_>, full: bool)
     }
     results.push(valid);
     Ok(results)
+}
+
+/// 1 where a pixel is water by its normalised differences, for surveys that leave water out; `None` where the bands for
+/// that are missing.
+///
+/// # Errors
+/// Those of building.
+pub fn water_flag(builder: &mut Builder, bands: BandLookup<'_>) -> Result<Option<NodeId>> {
+    let has = |name: &str| bands(name).is_some();
+    if !(has("G") && has("N")) {
+        return Ok(None);
+    }
+    let mut above = |name: &str, limit: f64| -> Result<NodeId> {
+        let value = builder.add_within_range(&Index::find(name)?, bands)?;
+        let limit = builder.graph.constant(limit);
+        Ok(builder.graph.binary(Binary::Less, limit, value))
+    };
+    let wet = above("NDWI", 0.1)?;
+    if !(has("R") && has("S1")) {
+        return Ok(Some(wet));
+    }
+    let modified = above("MNDWI", 0.0)?;
+    let green = above("NDVI", 0.2)?;
+    let sparse = builder.graph.unary(Unary::Not, green);
+    let either = builder.graph.binary(Binary::And, modified, sparse);
+    Ok(Some(builder.graph.binary(Binary::Or, either, wet)))
 }
 
 /// The decision for one pixel; `values` are those of [`surface_results`]. `None` is nodata.

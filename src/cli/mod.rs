@@ -12,12 +12,18 @@ use clap::{Parser, Subcommand};
 use crate::error::{Error, Kind, Result};
 
 pub mod args;
+pub mod bare;
+pub mod change;
 pub mod completions;
+pub mod composite;
 pub mod console;
+pub mod cover;
 pub mod execute;
+pub mod index;
 pub mod info;
 pub mod machine;
 pub mod man;
+pub mod options;
 pub mod plan;
 pub mod signals;
 pub mod size;
@@ -62,6 +68,18 @@ pub struct Cli {
 enum Verb {
     /// Statistics of rasters in polygons, weighted by the exact covered fraction of every pixel
     Zonal(Box<zonal::Args>),
+    /// Map bare land, with hectares by zone and polygons
+    Bare(Box<bare::Args>),
+    /// Map the difference of an index between two dates, with classes, hectares and polygons
+    Change(Box<change::Args>),
+    /// Make one image from several dates
+    Composite(Box<composite::Args>),
+    /// Map fractional vegetation cover, with classes and hectares
+    Cover(Box<cover::Args>),
+    /// Map spectral indices, a band each
+    Index(Box<index::Args>),
+    /// Map ponds and tailings water, with hectares by zone and polygons
+    Water(Box<bare::WaterArgs>),
     /// Print shell completions
     Completions(completions::Args),
     /// Describe a raster: bands, types, nodata, CRS, blocks; exact statistics with --stats
@@ -76,6 +94,12 @@ impl Verb {
     fn run(&self) -> Result<Finish> {
         match self {
             Self::Zonal(args) => zonal::run(args),
+            Self::Bare(args) => bare::run(args),
+            Self::Change(args) => change::run(args),
+            Self::Composite(args) => composite::run(args),
+            Self::Cover(args) => cover::run(args),
+            Self::Index(args) => index::run(args),
+            Self::Water(args) => bare::run_water(args),
             Self::Completions(args) => completions::run(args),
             Self::Info(args) => info::run(args),
             Self::Man(args) => man::run(args),

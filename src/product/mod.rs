@@ -1,6 +1,14 @@
 //! Products: what verbs and project files ask for. A product adds its analyses and sinks to a pass, and after the pass
 //! writes what depends on the whole (tables, polygons, styles, sidecars).
 
+pub mod bands;
+pub mod bare;
+pub mod change;
+pub mod composite;
+pub mod cover;
+pub mod index;
+pub mod output;
+pub mod survey;
 pub mod zonal;
 
 use std::path::PathBuf;
@@ -83,4 +91,19 @@ pub trait Product {
     /// # Errors
     /// I/O errors; files appear whole or not at all.
     fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>>;
+}
+
+/// A context for unit tests of products.
+#[cfg(test)]
+pub(crate) fn tests_context() -> Context {
+    Context {
+        limits: Limits { threads: 2, memory: 1 << 30 },
+        cancel: Cancel::default(),
+        progress: Arc::new(crate::engine::Silent),
+        notes: Arc::new(KeptNotes::default()),
+        arguments: Vec::new(),
+        overwrite: false,
+        reproducible: true,
+        creation: Vec::new(),
+    }
 }

@@ -1,5 +1,7 @@
 //! Indices with a fixed meaning, guards and valid ranges. They go before catalogue entries of the same name.
 
+use std::fmt;
+
 /// When an expression inside an index makes the pixel nodata.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
@@ -11,6 +13,17 @@ pub enum Rule {
     AwayFromZero(f64),
     /// Must lie in this closed range.
     Within(f64, f64),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(t) => write!(f, ">= {t}"),
+            Self::Above(t) => write!(f, "> {t}"),
+            Self::AwayFromZero(t) => write!(f, "at least {t} away from 0"),
+            Self::Within(lo, hi) => write!(f, "from {lo} to {hi}"),
+        }
+    }
 }
 
 /// A condition on an expression.
