@@ -68,7 +68,7 @@ impl Zones {
     /// Those of reading the polygons and of placing them on the grid.
     pub fn build(&self, grid: &Grid, context: &Context) -> Result<Option<Arc<ZoneIndex>>> {
         let Some(path) = &self.zones else { return Ok(None) };
-        let layer = io::vector::read(&crate::scene::local_file(&path.to_string_lossy())?, None)?;
+        let layer = io::vector::read(&crate::scene::local_file(path)?, None)?;
         let zones = ZoneIndex::build(&layer, grid, self.id.as_deref()).map_err(|e| e.context(path.display()))?;
         layer.warnings.iter().chain(zones.warnings()).for_each(|w| context.notes.warn(w));
         zones.decisions().iter().for_each(|d| context.notes.decide(d));
