@@ -25,11 +25,13 @@ struct Csv {
 impl Csv {
     fn open(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracles/geostat").join(name);
-        let text = std::fs::read_to_string(&path).unwrap();
+        Self::parse(&std::fs::read_to_string(&path).unwrap())
+    }
+    fn parse(text: &str) -> Self {
         let mut lines = text.lines().map(|l| l.split(',').map(|f| f.trim_matches('"').to_owned()).collect::<Vec<_>>());
         let columns = lines.next().unwrap().into_iter().enumerate().map(|(i, n)| (n, i)).collect();
         let rows: Vec<_> = lines.collect();
-        assert!(!rows.is_empty(), "{name}");
+        assert!(!rows.is_empty());
         Self { columns, rows }
     }
     fn text(&self, row: usize, column: &str) -> &str {
@@ -349,5 +351,214 @@ fn translation_scaling_and_order_do_not_matter() {
             close(b.value, a.value, 1e-9, 0.0, "estimate");
             close(b.variance, a.variance, 1e-9, 0.0, "variance");
         }
+    }
+}
+
+mod verbs {
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Output};
+
+    use super::{Csv, M, close};
+
+    fn regrow(arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_regrow")).args(arguments).output().unwrap()
+    }
+
+    #[track_caller]
+    fn done(arguments: &[&str]) -> String {
+        let out = regrow(arguments);
+        let stderr = String::from_utf8(out.stderr).unwrap();
+        assert!(out.status.success(), "{stderr}");
+        stderr
+    }
+
+    #[track_caller]
+    fn refused(arguments: &[&str], code: i32) -> String {
+        let out = regrow(arguments);
+        let stderr = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(code), "{stderr}");
+        assert_eq!(stderr.trim().lines().count(), 1, "{stderr}");
+        stderr
+    }
+
+    fn fixture(name: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracles/geostat").join(name);
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn read(path: &Path) -> Csv {
+        Csv::parse(&std::fs::read_to_string(path).unwrap())
+    }
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+        fn text(&self, name: &str) -> String {
+            self.path(name).to_str().unwrap().to_owned()
+        }
+        fn write(&self, name: &str, text: &str) -> String {
+            std::fs::write(self.path(name), text).unwrap();
+            self.text(name)
+        }
+    }
+
+    #[test]
+    fn predictions_at_points_equal_the_oracle() {
+        let dir = Folder::new();
+        let (samples, points) = (fixture("meuse.csv"), fixture("lognormal_exceedance.csv"));
+        let out = dir.text("at.csv");
+        done(&[
+            "interpolate",
+            &samples,
+            "--value",
+            "zinc",
+            "--crs",
+            "EPSG:28992",
+            "--log",
+            "--variogram",
+            M,
+            "--exceed",
+            "500,200",
+            "--at",
+            &points,
+            "-o",
+            &out,
+        ]);
+        let got = read(&dir.path("at.csv"));
+        assert_eq!(got.rows.len(), 311);
+        for r in 0..got.rows.len() {
+            close(got.get(r, "estimate"), got.get(r, "mean_ok_unbiased"), 0.0, 1e-9, "estimate");
+            close(got.get(r, "p_exceed_500"), got.get(r, "p_gt_500"), 0.0, 1e-9, "p_exceed_500");
+            close(got.get(r, "p_exceed_200"), got.get(r, "p_gt_200"), 0.0, 1e-9, "p_exceed_200");
+        }
+    }
+
+    #[test]
+    fn maps_do_not_depend_on_threads_and_hold_what_they_promise() {
+        let dir = Folder::new();
+        let samples = fixture("meuse.csv");
+        let maps: Vec<Vec<u8>> = ["1", "2"]
+            .iter()
+            .map(|threads| {
+                let out = dir.text(&format!("map{threads}.tif"));
+                done(&[
+                    "interpolate",
+                    &samples,
+                    "--value",
+                    "zinc",
+                    "--crs",
+                    "EPSG:28992",
+                    "--res",
+                    "40",
+                    "--exceed",
+                    "500",
+                    "--threads",
+                    threads,
+                    "--reproducible",
+                    "-o",
+                    &out,
+                ]);
+                std::fs::read(out).unwrap()
+            })
+            .collect();
+        assert!(maps[0] == maps[1], "maps differ");
+        let source = regrow::io::open_raster(&dir.path("map1.tif")).unwrap();
+        let names: Vec<_> = source.bands().iter().map(|b| b.name.clone()).collect();
+        assert_eq!(names, ["estimate", "sd", "p_exceed_500"]);
+        assert_eq!(source.grid().bounds().unwrap(), [178_600.0, 329_680.0, 181_400.0, 333_640.0]);
+    }
+
+    #[test]
+    fn fitted_variogram_is_used_in_the_scale_it_was_fitted_in() {
+        let dir = Folder::new();
+        let samples = fixture("meuse.csv");
+        let (model, plot, out) = (dir.text("v.json"), dir.text("v.svg"), dir.text("at.csv"));
+        done(&[
+            "variogram",
+            &samples,
+            "--value",
+            "zinc",
+            "--crs",
+            "EPSG:28992",
+            "--log",
+            "-o",
+            &model,
+            "--plot",
+            &plot,
+        ]);
+        let document: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&model).unwrap()).unwrap();
+        close(document["structures"][0]["range"].as_f64().unwrap(), 897.0, 0.0, 1e-3, "range");
+        assert_eq!(document["empirical"].as_array().unwrap().len(), 15);
+        assert!(std::fs::read_to_string(&plot).unwrap().contains("<svg xmlns"));
+        let base = [
+            "interpolate",
+            &samples,
+            "--value",
+            "zinc",
+            "--crs",
+            "EPSG:28992",
+            "--variogram",
+            &model,
+            "--at",
+            &samples,
+        ];
+        let e = refused(&[&base[..], &["-o", &out]].concat(), 2);
+        assert!(e.contains("of logarithms"), "{e}");
+        let log = dir.text("log.csv");
+        done(&[&base[..], &["--log", "--cv", &dir.text("cv.csv"), "-o", &log]].concat());
+        let got = read(&dir.path("log.csv"));
+        // Kriging is exact at samples.
+        close(got.get(0, "estimate"), 1022.0, 0.0, 1e-9, "at a sample");
+        assert!(got.get(0, "sd") < 1e-6);
+        let cv = read(&dir.path("cv.csv"));
+        close(cv.get(0, "predicted_ln"), 6.7682587906, 1e-6, 0.0, "left out");
+    }
+
+    #[test]
+    fn co_located_samples_are_merged_and_counted() {
+        // Four samples, two of them in one place; the merged value is their mean.
+        let dir = Folder::new();
+        let samples = dir.write("s.csv", "x,y,cu\n0,0,1\n100,0,3\n0,100,5\n100,0,5\n");
+        let out = dir.text("at.csv");
+        let base =
+            ["interpolate", &samples, "--value", "cu", "--crs", "local", "--variogram", "sph(1,300)", "--at", &samples];
+        let stderr = done(&[&base[..], &["--duplicates", "median", "-o", &out]].concat());
+        assert!(
+            stderr.contains("1 places have more than one sample (1 with different values); merged by median"),
+            "{stderr}"
+        );
+        close(read(&dir.path("at.csv")).get(1, "estimate"), 4.0, 1e-12, 0.0, "median");
+        let e = refused(&[&base[..], &["--duplicates", "error", "-o", &dir.text("no.csv")]].concat(), 3);
+        assert!(e.contains("lines 3 and 5"), "{e}");
+    }
+
+    #[test]
+    fn requests_that_cannot_be_met_are_refused_in_one_line() {
+        let dir = Folder::new();
+        let samples = dir.write("s.csv", "x,y,cu\n0,0,1\n100,0,3\n0,100,5\n");
+        let out = dir.text("o.tif");
+        let with = |more: &[&str]| {
+            let all = [&["interpolate", &samples, "--value", "cu", "--crs", "local", "-o", &out], more].concat();
+            all.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()
+        };
+        let refuse = |more: &[&str], code: i32, says: &str| {
+            let all = with(more);
+            let e = refused(&all.iter().map(String::as_str).collect::<Vec<_>>(), code);
+            assert!(e.contains(says), "{e}");
+            assert!(!Path::new(&out).exists());
+        };
+        refuse(&["--res", "0"], 2, "--res 0");
+        refuse(&["--res", "1e-9"], 4, "cells");
+        refuse(&["--res", "10"], 3, "3 samples are too few");
+        refuse(&["--res", "10", "--method", "tps"], 2, "not built in yet; there are idw, nearest and ok");
+        refuse(&["--res", "10", "--method", "idw", "--exceed", "2"], 2, "--exceed");
+        refuse(&["--res", "10", "--method", "idw", "--bbox", "900,900,990,990"], 3, "does not meet the samples");
+        refuse(&["--method", "idw"], 2, "--like RASTER, --res SIZE");
     }
 }

@@ -8,6 +8,7 @@ pub mod composite;
 pub mod cover;
 pub mod formula;
 pub mod index;
+pub mod interpolate;
 pub mod means;
 pub mod outlines;
 pub mod statistics;

@@ -21,12 +21,15 @@ pub mod cover;
 pub mod execute;
 pub mod index;
 pub mod info;
+pub mod interpolate;
 pub mod machine;
 pub mod man;
 pub mod options;
 pub mod plan;
+pub mod sample_args;
 pub mod signals;
 pub mod size;
+pub mod variogram;
 pub mod zonal;
 
 /// How a run that did not fail ended.
@@ -84,10 +87,14 @@ enum Verb {
     Completions(completions::Args),
     /// Describe a raster: bands, types, nodata, CRS, blocks; exact statistics with --stats
     Info(Box<info::Args>),
+    /// Map samples on a grid: kriging or inverse distance, with uncertainty and exceedance
+    Interpolate(Box<interpolate::Args>),
     /// Print the manual page (roff)
     Man(man::Args),
     /// Print what `run` would do with a project file, and touch nothing
     Plan(Box<plan::Args>),
+    /// Empirical variogram of samples, and the model that fits it best
+    Variogram(Box<variogram::Args>),
 }
 
 impl Verb {
@@ -102,8 +109,10 @@ impl Verb {
             Self::Water(args) => bare::run_water(args),
             Self::Completions(args) => completions::run(args),
             Self::Info(args) => info::run(args),
+            Self::Interpolate(args) => interpolate::run(args),
             Self::Man(args) => man::run(args),
             Self::Plan(args) => plan::run(args),
+            Self::Variogram(args) => variogram::run(args),
         }
     }
 }

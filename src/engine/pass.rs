@@ -156,6 +156,12 @@ impl Pass {
         self.clip = Some(clip);
     }
 
+    /// The area of interest, for analyses that read no channel and clip themselves.
+    #[must_use]
+    pub fn area_of_interest(&self) -> Option<&Arc<dyn Clip>> {
+        self.clip.as_ref()
+    }
+
     /// Adds an analysis and where its planes go.
     ///
     /// # Errors

@@ -52,10 +52,7 @@ pub struct Choice {
 pub fn choose(samples: &Arc<Samples>, empirical: &Empirical, hood: Neighbourhood) -> Result<Choice> {
     let n = samples.len();
     if n < LEAST_SAMPLES {
-        return Err(Error::input(format!(
-            "{n} samples are too few to fit a variogram: at least {LEAST_SAMPLES} are needed; give one by --variogram, or use \
-             --method idw"
-        )));
+        return Err(too_few(n));
     }
     let mut warnings = Vec::new();
     if n < GOOD_SAMPLES {
@@ -109,6 +106,15 @@ pub fn choose(samples: &Arc<Samples>, empirical: &Empirical, hood: Neighbourhood
         );
     }
     Ok(Choice { model: candidates[best].fit.model.clone(), candidates, structured: true, warnings })
+}
+
+/// The error of too few samples.
+#[must_use]
+pub fn too_few(n: usize) -> Error {
+    Error::input(format!(
+        "{n} samples are too few to fit a variogram: at least {LEAST_SAMPLES} are needed; give one by --variogram, or use \
+         --method idw"
+    ))
 }
 
 /// 1 where the second-ranked model should win by cross-validation, else 0. The smaller S stays unless the other is clearly

@@ -210,6 +210,14 @@ impl Model {
         self.structures.iter().filter(|s| !s.is_unbounded()).map(|s| s.range).fold(0.0, f64::max)
     }
 
+    /// Semivariance at 101 distances up to `longest`, due north for anisotropic models; for plots. The first point is just
+    /// above distance 0, so that a nugget shows.
+    #[must_use]
+    pub fn curve(&self, longest: f64) -> Vec<(f64, f64)> {
+        let at = |k: i32| longest * if k == 0 { 1e-6 } else { f64::from(k) / 100.0 };
+        (0..=100).map(|k| (at(k), self.gamma(0.0, at(k)))).collect()
+    }
+
     /// Checks parameters against the domain of their formulas.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod geotiff;
 pub mod lock;
 pub mod memory;
 mod open;
+pub mod samples;
 mod sniff;
 pub mod table;
 pub mod vector;

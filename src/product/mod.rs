@@ -7,7 +7,9 @@ pub mod change;
 pub mod composite;
 pub mod cover;
 pub mod index;
+pub mod interpolate;
 pub mod output;
+pub mod samples;
 pub mod survey;
 pub mod zonal;
 
