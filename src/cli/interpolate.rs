@@ -1,6 +1,6 @@
 //! `regrow interpolate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::Common;
@@ -126,7 +126,7 @@ fn load(args: &Args, target: Option<&Crs>, context: &Context) -> Result<SampleSe
     samples::load(&options, &args.samples.value, target, context.notes.as_ref())
 }
 
-fn on_grid_of(args: &Args, like: &PathBuf, context: &Context) -> Result<(SampleSet, Grid)> {
+fn on_grid_of(args: &Args, like: &Path, context: &Context) -> Result<(SampleSet, Grid)> {
     let (source, crs) = open_like(like, args.samples.crs.as_ref(), &args.common)?;
     source.warnings().iter().for_each(|w| context.notes.warn(&format!("{}: {w}", like.display())));
     let grid = source.grid().clone().with_crs(Some(crs.clone()));
@@ -192,7 +192,7 @@ fn on_new_grid(args: &Args, res: f64, context: &Context) -> Result<(SampleSet, G
     Ok((set, grid))
 }
 
-fn at_points(args: &Args, points: &std::path::Path, options: &InterpolateOptions, context: &Context) -> Result<Finish> {
+fn at_points(args: &Args, points: &Path, options: &InterpolateOptions, context: &Context) -> Result<Finish> {
     let set = load(args, None, context)?;
     // Points may be named and placed otherwise than the samples; they are taken to the samples' plane.
     let mut where_ = args.samples.options(points, &args.common)?;

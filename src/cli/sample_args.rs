@@ -1,6 +1,6 @@
 //! Options of verbs that read sample tables.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::Common;
@@ -42,9 +42,9 @@ impl SampleArgs {
     ///
     /// # Errors
     /// Where it is no local file.
-    pub fn options(&self, path: &std::path::Path, common: &Common) -> Result<SampleOptions> {
+    pub fn options(&self, path: &Path, common: &Common) -> Result<SampleOptions> {
         Ok(SampleOptions {
-            path: local_file(&path.to_string_lossy())?,
+            path: local_file(path)?,
             x: self.x.clone(),
             y: self.y.clone(),
             crs: self.crs.clone(),
@@ -57,7 +57,7 @@ impl SampleArgs {
 ///
 /// # Errors
 /// Those of opening; input error where the grid has no CRS.
-pub fn open_like(path: &PathBuf, crs: Option<&Crs>, common: &Common) -> Result<(Arc<dyn Source>, Crs)> {
+pub fn open_like(path: &Path, crs: Option<&Crs>, common: &Common) -> Result<(Arc<dyn Source>, Crs)> {
     let source = io::open_raster(path)?;
     let stated = source.grid().crs().or(common.assume_crs.as_ref());
     // A raster without a CRS is a plane of its own; only samples declared local can be in the same one.
