@@ -57,7 +57,9 @@ fn open_tiff(path: &Path) -> Result<Arc<dyn Source>> {
     // Only what our reader names as unsupported goes to GDAL: damage stays an error.
     match GeoTiff::open(path) {
         Ok(source) => Ok(Arc::new(source)),
-        Err(e) if e.message().contains("--features gdal") => Ok(Arc::new(super::gdal::GdalSource::open(path)?)),
+        Err(e) if e.message().contains(super::geotiff::NOT_SUPPORTED) => {
+            Ok(Arc::new(super::gdal::GdalSource::open(path)?))
+        }
         Err(e) => Err(e),
     }
 }

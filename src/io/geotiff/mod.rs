@@ -4,4 +4,6 @@ mod read;
 mod write;
 
 pub use read::GeoTiff;
+#[cfg(feature = "gdal")]
+pub(crate) use read::NOT_SUPPORTED;
 pub use write::{BigTiff, Codec, CogSink, CreationOptions, Predictor};

@@ -2,6 +2,8 @@
 
 use libdeflater::{DecompressionError, Decompressor};
 
+use super::image::{NOT_SUPPORTED, REMEDY};
+
 /// A codec of block bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
@@ -42,7 +44,7 @@ impl Codec {
             50_002 | 52_546 => "JPEG XL",
             _ => return Err(format!("compression {code} is not known; the file is damaged or needs another reader")),
         };
-        Err(format!("not supported: {name} compression ({code}); {}", super::image::REMEDY))
+        Err(format!("{NOT_SUPPORTED}{name} compression ({code}); {REMEDY}"))
     }
 
     /// Name for messages.
@@ -98,7 +100,7 @@ impl Decoders {
 
     fn lzw(&mut self, from: &[u8], to: &mut [u8]) -> Result<usize, String> {
         if from.starts_with(&[0, 1]) {
-            return Err(format!("not supported: old-style LZW; {}", super::image::REMEDY));
+            return Err(format!("{NOT_SUPPORTED}old-style LZW; {REMEDY}"));
         }
         let decoder =
             self.lzw.get_or_insert_with(|| weezl::decode::Decoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8));

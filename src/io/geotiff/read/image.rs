@@ -262,12 +262,18 @@ impl Image {
 
 /// An error that names what is not supported and the remedy.
 pub(super) fn unsupported(tiff: &Tiff, what: &str) -> Error {
-    tiff.file.bad(format!("not supported: {what}; {REMEDY}"))
+    tiff.file.bad(format!("{NOT_SUPPORTED}{what}; {REMEDY}"))
 }
 
+/// How messages about features only GDAL reads begin.
+pub(crate) const NOT_SUPPORTED: &str = "not supported: ";
+
 /// What to do about a TIFF only GDAL reads.
-pub(super) const REMEDY: &str =
-    "build regrow with --features gdal, or convert the file: gdal_translate -co COMPRESS=DEFLATE IN OUT.tif";
+pub(super) const REMEDY: &str = if cfg!(feature = "gdal") {
+    "convert the file: gdal_translate -co COMPRESS=DEFLATE IN OUT.tif"
+} else {
+    "build regrow with --features gdal, or convert the file: gdal_translate -co COMPRESS=DEFLATE IN OUT.tif"
+};
 
 fn size(tiff: &Tiff, what: &str, value: u64, most: u64) -> Result<usize> {
     if (1..=most).contains(&value) {

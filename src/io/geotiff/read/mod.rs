@@ -18,4 +18,6 @@ mod reader;
 mod source;
 mod storage;
 
+#[cfg(feature = "gdal")]
+pub(crate) use image::NOT_SUPPORTED;
 pub use source::GeoTiff;
