@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::error::Result;
 use crate::grid::{Grid, Window};
-use crate::raster::{Class, Dtype, OutPlane, Plane};
+use crate::raster::{Class, Dtype, OutPlane, Plane, Ramp};
 
 /// How an output band is reduced for overviews.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct OutBand {
     pub classes: Vec<Class>,
     /// Reduction for overviews.
     pub overview: Overview,
+    /// Colours of a quantity where the file gets a style.
+    pub ramp: Ramp,
 }
 
 impl OutBand {
@@ -46,6 +48,7 @@ impl OutBand {
             unit: unit.into(),
             classes: Vec::new(),
             overview: Overview::Average,
+            ramp: Ramp::default(),
         }
     }
 
@@ -53,6 +56,13 @@ impl OutBand {
     #[must_use]
     pub fn within(mut self, valid: RangeInclusive<f64>) -> Self {
         self.valid = valid;
+        self
+    }
+
+    /// The same drawn with another ramp.
+    #[must_use]
+    pub fn drawn(mut self, ramp: Ramp) -> Self {
+        self.ramp = ramp;
         self
     }
 
@@ -67,6 +77,7 @@ impl OutBand {
             unit: String::new(),
             classes,
             overview: Overview::Mode,
+            ramp: Ramp::default(),
         }
     }
 }

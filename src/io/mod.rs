@@ -8,7 +8,9 @@ pub mod lock;
 pub mod memory;
 mod open;
 pub mod samples;
+pub mod sidecar;
 mod sniff;
+pub mod style;
 pub mod table;
 pub mod vector;
 

@@ -4,10 +4,12 @@ pub mod band;
 pub mod contract;
 pub mod dtype;
 pub mod plane;
+pub mod ramp;
 pub mod role;
 
 pub use band::{Band, Class};
 pub use contract::{BlockLayout, Encoded, Reader, Sink, Source};
 pub use dtype::{Dtype, Raw, Samples};
 pub use plane::{OutPlane, Plane};
+pub use ramp::Ramp;
 pub use role::Role;

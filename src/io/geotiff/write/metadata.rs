@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::header::Values;
 use super::stats::BandStats;
 use crate::engine::OutBand;
+use crate::io::style::escape;
 use crate::raster::Class;
 
 /// The XML of GDAL's metadata tag.
@@ -74,23 +75,6 @@ pub(super) fn category_names(bands: &[OutBand]) -> Option<String> {
     }
     out.push_str("</PAMDataset>\n");
     Some(out)
-}
-
-/// Text for XML: markup escaped, control characters (which XML 1.0 cannot hold) replaced.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

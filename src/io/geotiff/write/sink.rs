@@ -17,6 +17,7 @@ use crate::engine::{OutBand, Overview};
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Window};
 use crate::io::atomic::{self, AtomicFile};
+use crate::io::style;
 use crate::raster::{Dtype, Encoded, OutPlane, Sink};
 
 /// Files a reader would apply to the output: left from an older file of the name, they would be wrong.
@@ -63,8 +64,8 @@ struct Block {
 
 impl CogSink {
     /// A sink for `bands` of one type on `grid`. The file appears under `path` when the sink is finished; dropped before,
-    /// nothing stays. Class bands with colours get a colour table where they are the only band, and their names go into
-    /// GDAL's `.aux.xml` beside the file.
+    /// nothing stays. Class bands get a colour table where they are the only band; their names go into GDAL's `.aux.xml`, and
+    /// names and colours into a QGIS style (`.qml`) beside the file.
     ///
     /// # Errors
     /// Usage: the output exists without `overwrite`, is no regular file, or the options do not fit the type. Input: the
@@ -100,7 +101,8 @@ impl CogSink {
         let classes = bands.iter().all(|b| b.overview == Overview::Mode);
         let predictor = options.predictor_for(dtype, classes)?;
         let place = keys::place(grid).map_err(|e| e.context(format!("writing {name}")))?;
-        for companion in COMPANIONS.iter().map(|c| beside(path, c)) {
+        let styled = styled(&bands[0], options);
+        for companion in COMPANIONS.iter().map(|c| beside(path, c)).chain(styled.then(|| style::path_for(path))) {
             if !overwrite && companion.exists() {
                 return Err(Error::usage(format!(
                     "output {name}: {} is there and would be read with it; replace it with --overwrite",
@@ -345,21 +347,14 @@ impl Sink for CogSink {
         drop(spool);
 
         let path = self.file.path().to_owned();
-        let names = match metadata::category_names(&self.bands) {
-            Some(xml) => {
-                let mut f = AtomicFile::create(&beside(&path, ".aux.xml"), self.overwrite)?;
-                f.write_all(xml.as_bytes()).map_err(|e| f.error(&e))?;
-                Some(f)
-            }
-            None => None,
-        };
+        let extras = self.extras(&path, &stats)?;
         let name = path.display();
         self.file
             .commit_checked(|again| read_back(again, &bytes, end).map_err(|e| e.context(format!("writing {name}"))))?;
         for companion in COMPANIONS.iter().map(|c| beside(&path, c)).filter(|p| self.overwrite && p.exists()) {
             std::fs::remove_file(&companion).map_err(|e| atomic::write_error(&companion, 0, &e))?;
         }
-        names.map_or(Ok(()), AtomicFile::commit)
+        extras.into_iter().try_for_each(AtomicFile::commit)
     }
 
     fn tile_multiple(&self) -> usize {
@@ -383,6 +378,22 @@ impl Sink for CogSink {
 }
 
 impl CogSink {
+    /// The files that go with the raster, complete but for their names: category names for GDAL, style for QGIS.
+    fn extras(&self, path: &Path, stats: &[BandStats]) -> Result<Vec<AtomicFile>> {
+        let names = metadata::category_names(&self.bands).map(|xml| (beside(path, ".aux.xml"), xml));
+        let band = &self.bands[0];
+        let style = styled(band, &self.options).then(|| {
+            let s = &stats[0];
+            (style::path_for(path), style::document(band, s.min, s.max, s.mean, s.stdev()))
+        });
+        let write = |(path, text): (PathBuf, String)| {
+            let mut f = AtomicFile::create(&path, self.overwrite)?;
+            f.write_all(text.as_bytes()).map_err(|e| f.error(&e))?;
+            Ok(f)
+        };
+        names.into_iter().chain(style).map(write).collect()
+    }
+
     /// Bytes of making one block: its samples, its patches and what the encoder needs.
     fn block_scratch(&self) -> u64 {
         let width = self.dtype.bytes();
@@ -402,6 +413,10 @@ fn places(chunks: &[Chunk], start: u64) -> (Vec<u64>, Vec<u32>) {
         }
     };
     chunks.iter().map(place).unzip()
+}
+
+fn styled(first: &OutBand, options: &CreationOptions) -> bool {
+    options.styles || !first.classes.is_empty()
 }
 
 /// The nodata value all bands (of one type) share: NaN for floats, none where an integer band states none.

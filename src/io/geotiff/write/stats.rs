@@ -54,7 +54,7 @@ impl BandStats {
 
     /// Population standard deviation, as GDAL writes it.
     pub(super) fn stdev(&self) -> f64 {
-        (self.m2 / self.valid as f64).max(0.0).sqrt()
+        (self.m2 / self.valid.max(1) as f64).max(0.0).sqrt()
     }
 }
 
