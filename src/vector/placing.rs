@@ -38,7 +38,7 @@ impl<'a> Placer<'a> {
     /// Where the grid has no place, or no transform between the systems is known.
     pub(super) fn new(from: &'a Crs, grid: &Grid) -> Result<Self> {
         let affine = *grid.affine()?;
-        let to = grid.known_crs()?;
+        let to = grid.known_crs().map_err(|e| e.context("the raster they are laid on"))?;
         let b = grid.bounds()?;
         let g = affine.coefficients();
         let pixel = g[1].hypot(g[4]).min(g[2].hypot(g[5]));

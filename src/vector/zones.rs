@@ -134,7 +134,8 @@ impl ZoneIndex {
         let g = grid.bounds()?;
         let crs = |c: Option<&crate::grid::Crs>| c.map_or_else(|| "unknown CRS".to_owned(), ToString::to_string);
         if b[0] > b[2] {
-            return Err(Error::input(format!("zones {}: no feature has a polygon", layer.name)));
+            // Zones without geometry only: each was warned about and keeps its row with count 0.
+            return Ok(());
         }
         Err(Error::input(format!(
             "zones {} do not overlap the raster: zones x {}..{}, y {}..{} ({}), raster x {}..{}, y {}..{} ({}); check the \
