@@ -9,6 +9,7 @@ use crate::analysis::zonal::{Statistic, Zonal, ZonalChannel, ZonalSums};
 use crate::engine::{Channel, Handle, Outcome, Pass};
 use crate::error::Result;
 use crate::grid::Grid;
+use crate::grid::area::CellAreas;
 use crate::raster::{Class, Source};
 use crate::vector::{Feature, Geometry, Layer, Polygon, Value, ZoneIndex};
 
@@ -27,6 +28,8 @@ pub struct Quantity {
     pub scene: String,
     /// Date of its scene.
     pub date: Option<String>,
+    /// Tell the valid hectares of this band too.
+    pub valid_ha: bool,
 }
 
 /// A class band whose hectares are figures.
@@ -52,6 +55,9 @@ pub struct Figures {
     whole: (Arc<ZoneIndex>, Handle<ZonalSums>),
     tallies: Vec<Handle<ClassAreas>>,
 }
+
+/// Mean, where there is one, and valid hectares.
+type MeanArea = (Option<f64>, f64);
 
 /// What a pass of figures found.
 #[derive(Default)]
@@ -99,7 +105,10 @@ impl Figures {
             channels.push(ZonalChannel { name, pixels_per_own: 1.0 });
         }
         let whole = Arc::new(ZoneIndex::build(&whole_layer(&grid)?, &grid, Some("zone"))?);
-        let zonal = |index: &Arc<ZoneIndex>| Zonal::new(channels.clone(), Arc::clone(index), None, None, window);
+        let areas = Arc::new(CellAreas::new(&grid)?);
+        let zonal = |index: &Arc<ZoneIndex>| {
+            Zonal::new(channels.clone(), Arc::clone(index), Some(Arc::clone(&areas)), None, window)
+        };
         let whole_handle = pass.add(zonal(&whole), Vec::new())?;
         let zones = match zones {
             Some(index) => Some((Arc::clone(index), pass.add(zonal(index), Vec::new())?)),
@@ -147,10 +156,11 @@ impl Figures {
         Ok(found)
     }
 
-    fn means(&self, index: &ZoneIndex, sums: ZonalSums) -> Result<Vec<Vec<Option<f64>>>> {
-        let mut rows = vec![vec![None; self.quantities.len()]; index.len()];
-        Zonal::results(index, &self.channels, sums, &[Statistic::Mean], |zone, channel, values| {
-            rows[zone][channel] = values[0];
+    /// Mean and valid hectares of every quantity, zone by zone.
+    fn means(&self, index: &ZoneIndex, sums: ZonalSums) -> Result<Vec<Vec<MeanArea>>> {
+        let mut rows = vec![vec![(None, 0.0); self.quantities.len()]; index.len()];
+        Zonal::results(index, &self.channels, sums, &[Statistic::Mean, Statistic::AreaHa], |zone, channel, values| {
+            rows[zone][channel] = (values[0], values[1].unwrap_or(0.0));
         })?;
         Ok(rows)
     }
@@ -161,7 +171,7 @@ impl Figures {
         rows: &mut Vec<ZoneFigure>,
         label: &str,
         zone: Option<usize>,
-        means: &[Option<f64>],
+        means: &[MeanArea],
         areas: &[ClassAreas],
     ) {
         let mut push = |indicator: &str, q: &Quantity, value: Option<f64>| {
@@ -174,12 +184,18 @@ impl Figures {
             });
         };
         for (q, mean) in self.quantities.iter().zip(means) {
-            push(&q.indicator, q, *mean);
+            push(&q.indicator, q, mean.0);
+            if q.valid_ha {
+                push("valid_ha", q, Some(mean.1));
+            }
         }
         for (band, areas) in self.classes.iter().zip(areas) {
             let valid = areas.valid_ha(zone);
             for (i, name) in band.indicators.iter().enumerate().filter(|(_, n)| !n.is_empty()) {
                 push(name, &band.band, Some(areas.hectares(zone, i)));
+            }
+            if band.band.valid_ha {
+                push("valid_ha", &band.band, Some(valid));
             }
             if let Some((i, name)) = &band.share {
                 push(name, &band.band, (valid > 0.0).then(|| areas.hectares(zone, *i) / valid));

@@ -16,8 +16,13 @@ pub fn page(summary: &Summary, groups: &[Group]) -> Result<Markup> {
     let soil_group = |g: &&Group| summary.soil.iter().any(|s| s.group == g.name);
     let scene_groups: Vec<&Group> = groups.iter().filter(|g| !soil_group(g)).collect();
     let mut maps = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
     for group in &scene_groups {
-        maps.push(group_section(summary, group)?);
+        if !names.contains(&group.name.as_str()) {
+            names.push(&group.name);
+            let same: Vec<&Group> = scene_groups.iter().copied().filter(|g| g.name == group.name).collect();
+            maps.push(section(summary, &same)?);
+        }
     }
     let mut soil = Vec::new();
     for facts in &summary.soil {
@@ -125,47 +130,58 @@ fn key_figures(summary: &Summary) -> Markup {
     }
 }
 
-fn group_section(summary: &Summary, group: &Group) -> Result<Markup> {
+/// Maps of one name: all in one row, then the scale of each kind among them.
+fn section(summary: &Summary, groups: &[&Group]) -> Result<Markup> {
     let mut figures = Vec::new();
-    for (facts, picture) in &group.maps {
-        figures.push(map::figure(facts, &summary.grids[facts.grid], picture, group.range)?);
+    let mut charts = Vec::new();
+    for group in groups {
+        for (facts, picture) in &group.maps {
+            figures.push(map::figure(facts, &summary.grids[facts.grid], picture, group.range)?);
+        }
+        let quantity = quantity_title(group);
+        let series: Vec<(String, &[u64])> = group
+            .maps
+            .iter()
+            .filter(|m| !m.1.histogram.is_empty())
+            .map(|(f, p)| (f.title.clone(), p.histogram.as_slice()))
+            .collect();
+        if !series.is_empty() {
+            let chart = chart::histogram(&format!("Histogram of {quantity}"), &quantity, &series, group.range);
+            charts.push(html! { figure { figcaption { "Distribution of " (quantity) } (chart) } });
+        }
+        if group.kind == MapKind::Classes {
+            for table in summary.classes.iter().filter(|t| t.group == group.name) {
+                charts.push(html! { figure { figcaption { (table.title) } (chart::classes(table)) } });
+            }
+        }
     }
-    let quantity = quantity_title(group);
-    let series: Vec<(String, &[u64])> = group
-        .maps
-        .iter()
-        .filter(|m| !m.1.histogram.is_empty())
-        .map(|(f, p)| (f.title.clone(), p.histogram.as_slice()))
-        .collect();
-    let tables: Vec<_> = summary.classes.iter().filter(|t| t.group == group.name).collect();
     Ok(html! {
         section {
-            h3 { (group.title) }
+            @if let Some(first) = groups.first() { h3 { (first.title) } }
             div .maps {
                 @for f in &figures { (f) }
-                @if !series.is_empty() {
-                    figure {
-                        figcaption { "Distribution" }
-                        (chart::histogram(&format!("Histogram of {quantity}"), &quantity, &series, group.range))
+                // Where a row has room, the charts stand in it.
+                @if figures.len() < 3 { @for c in &charts { (c) } }
+            }
+            div .legends {
+                @for group in groups {
+                    @if group.kind == MapKind::Classes {
+                        @if let Some((_, picture)) = group.maps.first() { (map::class_legend(picture)) }
+                    } @else {
+                        (map::legend(group.kind, group.range, &quantity_title(group)))
                     }
                 }
-                @if group.kind == MapKind::Classes {
-                    @for table in &tables { figure { figcaption { (table.title) } (chart::classes(table)) } }
-                }
             }
-            @if group.kind == MapKind::Classes {
-                @if let Some((_, picture)) = group.maps.first() { (map::class_legend(picture)) }
-            } @else {
-                (map::legend(group.kind, group.range, &quantity))
-            }
+            @if figures.len() >= 3 && !charts.is_empty() { div .charts { @for c in &charts { (c) } } }
         }
     })
 }
 
 fn quantity_title(group: &Group) -> String {
+    let title = if group.kind == MapKind::Difference { format!("{}, change", group.title) } else { group.title.clone() };
     match group.maps.first() {
-        Some((facts, _)) if !facts.unit.is_empty() => format!("{}, {}", group.title, facts.unit),
-        _ => group.title.clone(),
+        Some((facts, _)) if !facts.unit.is_empty() => format!("{title}, {}", facts.unit),
+        _ => title,
     }
 }
 

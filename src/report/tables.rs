@@ -185,7 +185,7 @@ pub(super) fn files(summary: &Summary) -> Markup {
         div .scroll { table {
             thead { tr { th { "File" } th { "Content" } th .n { "Size" } } }
             tbody { @for f in &summary.files {
-                tr { td { a href=(f.path) { code { (f.path) } } } td { (f.title) } td .n { (bytes(f.bytes)) } }
+                tr { td { a href=(f.path) { code { (f.path) } } } td { (f.title) } td .n { @if f.bytes > 0 { (bytes(f.bytes)) } } }
             } }
         } }
     }

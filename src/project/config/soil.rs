@@ -35,11 +35,16 @@ pub struct SoilSpec {
 }
 
 impl SoilSpec {
+    /// Name of a metal without the unit its column may carry (`zinc_mg_kg`).
+    #[must_use]
+    pub fn short(column: &str) -> String {
+        column.strip_suffix("_mg_kg").unwrap_or(column).to_owned()
+    }
     /// Names of the figures of the sampled area.
     #[must_use]
     pub fn indicators(&self) -> Vec<String> {
         let of = |m: &Placed<String>| {
-            let metal = m.value.to_lowercase();
+            let metal = crate::project::layout::stem(&Self::short(&m.value));
             [format!("{metal}_mean_mg_kg"), format!("{metal}_exceed_ha"), format!("{metal}_exceed_expected_ha")]
         };
         self.metals.iter().flat_map(of).collect()

@@ -1,0 +1,208 @@
+//! Files of a run besides its products: ownership of the folder, `zones.csv`, catalogue, provenance, summary.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::Made;
+use crate::error::{Error, Result};
+use crate::io::atomic::write_bytes;
+use crate::io::table::{self, Table};
+use crate::product::Context;
+use crate::project::layout;
+use crate::project::prepare::Prepared;
+use crate::project::summary::{FileFacts, Summary};
+use crate::vector::Value;
+
+/// Makes the folder and checks that every output that is there already was made by an earlier run, or may be replaced.
+pub(super) fn own(folder: &Path, prepared: &Prepared, context: &Context) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::from_io(&format!("making the folder {}", folder.display()), &e))?;
+    let ours = earlier_outputs(folder);
+    for planned in layout::outputs(prepared) {
+        let path = folder.join(&planned.path);
+        match std::fs::symlink_metadata(&path) {
+            Err(_) => {}
+            Ok(m) if !m.is_file() => {
+                return Err(Error::usage(format!("{}: exists and is not a regular file; remove it", path.display())));
+            }
+            Ok(_) if ours.contains(&planned.path) || context.overwrite => {}
+            Ok(_) => {
+                return Err(Error::usage(format!(
+                    "{}: exists and was not made by an earlier run; name another folder or use --overwrite",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Outputs that the `run.json` of a folder lists.
+fn earlier_outputs(folder: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(folder.join("run.json")).unwrap_or_default();
+    let document: Json = serde_json::from_str(&text).unwrap_or_default();
+    let listed = document["outputs"].as_array().into_iter().flatten();
+    listed.filter_map(|o| o["path"].as_str().map(str::to_owned)).collect()
+}
+
+/// Replaces a file whole.
+///
+/// # Errors
+/// Those of writing.
+pub fn replace(path: &Path, text: &str) -> Result<()> {
+    write_bytes(path, text.as_bytes(), true)
+}
+
+/// SHA-256 and size of a file.
+fn hash(path: &Path) -> Result<(String, u64)> {
+    let failed = |e: std::io::Error| Error::from_io(&format!("reading {}", path.display()), &e);
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let (mut hasher, mut bytes) = (Sha256::new(), 0u64);
+    let mut buffer = vec![0u8; 1 << 16];
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => break,
+            n => {
+                hasher.update(&buffer[..n]);
+                bytes += n as u64;
+            }
+        }
+    }
+    Ok((hasher.finalize().iter().map(|b| format!("{b:02x}")).collect(), bytes))
+}
+
+/// Writes the tables and documents, and completes the summary with the list of files.
+pub(super) fn write(
+    folder: &Path,
+    prepared: &Prepared,
+    context: &Context,
+    made: &mut Made,
+    summary: &mut Summary,
+    started: std::time::Instant,
+) -> Result<()> {
+    write_zones(folder, summary)?;
+    let mut outputs = Vec::new();
+    let planned = layout::outputs(prepared);
+    for output in &planned {
+        let path = folder.join(&output.path);
+        let artifact = made.artifacts.iter().find(|a| a.path == path);
+        let role = artifact.map_or_else(|| layout::stem(&output.path), |a| a.role.clone());
+        // What is written after this list has no size yet.
+        let later = matches!(output.path.as_str(), "report.html" | "summary.json" | "catalog.json" | "run.json");
+        if !later && !path.exists() {
+            continue;
+        }
+        let (sha256, bytes) = if later { (None, 0) } else { hash(&path).map(|(h, b)| (Some(h), b))? };
+        let figures = artifact.map(|a| Json::Object(a.figures.clone()));
+        outputs.push(json!({ "path": output.path, "title": output.title, "role": role, "bytes": bytes, "sha256": sha256,
+                             "figures": figures }));
+        summary.files.push(FileFacts { path: output.path.clone(), role, title: output.title.clone(), bytes });
+    }
+    replace(&folder.join("summary.json"), &summary.to_json()?)?;
+    replace(&folder.join("catalog.json"), &pretty(&catalogue(folder, summary))?)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let passes: Vec<Json> = made
+        .passes
+        .iter()
+        .map(|p| match context.reproducible {
+            true => json!({ "name": p.name }),
+            false => json!({ "name": p.name, "seconds": p.seconds, "peak_bytes": p.peak_bytes }),
+        })
+        .collect();
+    let mut run = json!({
+        "schema": 1,
+        "regrow": summary.regrow,
+        "project": { "name": summary.project.name, "file": summary.project.file },
+        "inputs": inputs(prepared)?,
+        "passes": passes,
+        "outputs": outputs,
+        "channels": summary.channels,
+        "decisions": summary.decisions,
+        "warnings": summary.warnings,
+    });
+    if !context.reproducible {
+        run["arguments"] = json!(context.arguments);
+        run["made_utc"] = json!(summary.project.made_utc);
+        run["seconds"] = json!(seconds);
+        run["threads"] = json!(context.limits.threads);
+        run["memory_bytes"] = json!(context.limits.memory);
+    }
+    replace(&folder.join("run.json"), &pretty(&run)?)
+}
+
+fn pretty(document: &Json) -> Result<String> {
+    let text = serde_json::to_string_pretty(document).map_err(|e| Error::bug(format!("writing a JSON document: {e}")))?;
+    Ok(text + "\n")
+}
+
+/// Every file the project names, with its hash; paths relative to the project file where they are below it.
+fn inputs(prepared: &Prepared) -> Result<Vec<Json>> {
+    let project = &prepared.project;
+    let base = project.file.parent().unwrap_or(Path::new(""));
+    let mut paths: Vec<&Path> = vec![&project.file];
+    paths.extend(project.scenes.iter().flat_map(crate::project::config::SceneSpec::paths));
+    paths.extend(project.zones.iter().map(|z| z.path.value.as_path()));
+    paths.extend(project.aoi.iter().map(|a| a.value.as_path()));
+    for soil in &project.soil {
+        paths.push(&soil.samples.value);
+        paths.extend(soil.aoi.iter().map(|a| a.value.as_path()));
+    }
+    let mut seen = BTreeSet::new();
+    let mut documents = Vec::new();
+    for path in paths.into_iter().filter(|p| seen.insert(p.to_path_buf())) {
+        let (sha256, bytes) = hash(path)?;
+        let shown = path.strip_prefix(base).unwrap_or(path).display().to_string();
+        documents.push(json!({ "path": shown, "bytes": bytes, "sha256": sha256 }));
+    }
+    Ok(documents)
+}
+
+/// `zones.csv`: a row a zone, indicator and date.
+fn write_zones(folder: &Path, summary: &Summary) -> Result<()> {
+    let columns = ["zone", "name", "indicator", "scene", "date", "value"].map(String::from).to_vec();
+    let text = |t: &str| if t.is_empty() { Value::Null } else { Value::Text(t.to_owned()) };
+    let row = |z: &crate::project::summary::ZoneFigure| {
+        let name = summary.zone_names.iter().find(|n| n.0 == z.zone).map_or("", |n| n.1.as_str());
+        vec![
+            text(&z.zone),
+            text(name),
+            text(&z.indicator),
+            text(&z.scene),
+            z.date.as_deref().map_or(Value::Null, text),
+            z.value.filter(|v| v.is_finite()).map_or(Value::Null, Value::Real),
+        ]
+    };
+    let rows = summary.zones.iter().map(row).collect();
+    table::write(&folder.join("zones.csv"), &Table { columns, rows }, true)
+}
+
+/// A STAC catalogue whose items are the sidecars of the outputs.
+fn catalogue(folder: &Path, summary: &Summary) -> Json {
+    let mut links = vec![json!({ "rel": "root", "href": "./catalog.json", "type": "application/json" })];
+    for file in &summary.files {
+        let sidecar = format!("{}.json", file.path);
+        if folder.join(&sidecar).exists() {
+            links.push(json!({ "rel": "item", "href": format!("./{sidecar}"), "type": "application/geo+json", "title": file.title }));
+        } else if file.path != "catalog.json" {
+            let kind = match file.path.rsplit('.').next() {
+                Some("html") => "text/html",
+                Some("csv") => "text/csv",
+                Some("json") => "application/json",
+                Some("gpkg") => "application/geopackage+sqlite3",
+                _ => "image/tiff; application=geotiff; profile=cloud-optimized",
+            };
+            links.push(json!({ "rel": "related", "href": format!("./{}", file.path), "type": kind, "title": file.title }));
+        }
+    }
+    json!({
+        "type": "Catalog",
+        "stac_version": "1.0.0",
+        "id": layout::stem(&summary.project.name),
+        "title": summary.project.name,
+        "description": summary.project.statement.clone().unwrap_or_else(|| "Outputs of a regrow project".into()),
+        "links": links,
+    })
+}

@@ -1,0 +1,92 @@
+//! Running a project: composites, one pass for all raster products, one over what was written for the figures, soil grids.
+
+mod describe;
+mod files;
+mod place;
+mod rasters;
+mod soil;
+
+use std::path::PathBuf;
+
+use super::judge;
+use super::notes::Kept;
+use super::prepare::Prepared;
+use super::summary::{About, SCHEMA, Summary};
+use crate::engine::ChannelCounts;
+use crate::error::Result;
+use crate::io::lock::OutputLock;
+use crate::product::{Artifact, Context};
+
+pub use files::replace;
+
+/// What the parts of a run add to.
+#[derive(Default)]
+struct Made {
+    summary: Summary,
+    artifacts: Vec<Artifact>,
+    /// Channels read, under the label of their scene.
+    channels: Vec<(String, ChannelCounts)>,
+    passes: Vec<Pass>,
+}
+
+/// A pass for `run.json`.
+struct Pass {
+    name: String,
+    seconds: f64,
+    peak_bytes: u64,
+}
+
+/// A finished run.
+pub struct Finished {
+    /// Every figure.
+    pub summary: Summary,
+    /// Folder of the outputs.
+    pub folder: PathBuf,
+}
+
+/// Makes everything a project asks for, but the report. Outputs of an earlier run of a project in the same folder are
+/// replaced; other files are only with `overwrite`.
+///
+/// # Errors
+/// Those of reading, computing and writing; a folder that another run is writing to.
+pub fn run(prepared: &Prepared, context: &Context, kept: &Kept) -> Result<Finished> {
+    let started = std::time::Instant::now();
+    let folder = prepared.project.output.value.clone();
+    let mut context = context.clone();
+    files::own(&folder, prepared, &context).map_err(|e| prepared.project.output.wrap(&e))?;
+    let _lock = OutputLock::take(&folder.join("run.json"))?;
+    // Every existing output is ours or may be replaced: `own` made sure.
+    context.overwrite = true;
+
+    let mut made = Made::default();
+    rasters::make(prepared, &folder, &context, &mut made)?;
+    for spec in &prepared.project.soil {
+        soil::make(spec, &folder, &context, &mut made)?;
+    }
+    let mut summary = std::mem::take(&mut made.summary);
+    summary.schema = SCHEMA;
+    summary.regrow = env!("CARGO_PKG_VERSION").into();
+    summary.project = about(prepared, &context);
+    summary.channels = rasters::channel_facts(&made.channels);
+    summary.targets = judge::targets(&summary, &prepared.project.targets);
+    summary.alerts = judge::alerts(&summary, &prepared.project.alerts);
+    summary.alert_rules = prepared.project.alerts.iter().map(|a| a.text.clone()).collect();
+    summary.key_figures = describe::key_figures(&summary, prepared);
+    summary.methods = describe::methods(prepared, &summary);
+    summary.warnings = kept.warnings();
+    summary.decisions = kept.decisions();
+    files::write(&folder, prepared, &context, &mut made, &mut summary, started)?;
+    Ok(Finished { summary, folder })
+}
+
+fn about(prepared: &Prepared, context: &Context) -> About {
+    let project = &prepared.project;
+    let now = || jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M").to_string();
+    About {
+        name: project.name.clone(),
+        place: project.place.clone(),
+        statement: project.statement.clone(),
+        file: project.file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        made_utc: (!context.reproducible).then(now),
+    }
+}
