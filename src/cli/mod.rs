@@ -27,6 +27,10 @@ pub mod man;
 pub mod options;
 pub mod plan;
 pub mod sample_args;
+
+pub mod demo;
+pub mod report;
+pub mod run;
 pub mod signals;
 pub mod size;
 pub mod variogram;
@@ -91,6 +95,12 @@ enum Verb {
     Interpolate(Box<interpolate::Args>),
     /// Print the manual page (roff)
     Man(man::Args),
+    /// Run the whole job on bundled real data; ends with the path of the report
+    Demo(Box<demo::Args>),
+    /// Make everything a project file asks for, and the report
+    Run(Box<run::Args>),
+    /// Make the report of a finished run again
+    Report(Box<report::Args>),
     /// Print what `run` would do with a project file, and touch nothing
     Plan(Box<plan::Args>),
     /// Empirical variogram of samples, and the model that fits it best
@@ -113,6 +123,10 @@ impl Verb {
             Self::Man(args) => man::run(args),
             Self::Plan(args) => plan::run(args),
             Self::Variogram(args) => variogram::run(args),
+
+            Self::Demo(args) => demo::run(args),
+            Self::Run(args) => run::run(args),
+            Self::Report(args) => report::run(args),
         }
     }
 }
