@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::Common;
-use super::{Finish, run};
+use super::{Finish, run as runner};
 use crate::error::Result;
 use crate::project::demo;
 
@@ -23,8 +23,8 @@ pub struct Args {
 /// A folder that holds anything else; those of the run.
 pub fn run(args: &Args) -> Result<Finish> {
     let project = demo::unpack(&args.output)?;
-    if let Some(done) = run::execute(&project, &args.common)? {
-        run::tell(&done, &args.common)?;
+    if let Some(done) = runner::execute(&project, &args.common)? {
+        runner::tell(&done, &args.common)?;
     }
     Ok(Finish::Done)
 }

@@ -18,6 +18,8 @@ pub mod completions;
 pub mod composite;
 pub mod console;
 pub mod cover;
+
+pub mod demo;
 pub mod execute;
 pub mod index;
 pub mod info;

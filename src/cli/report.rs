@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::args::Common;
-use super::{Finish, console, run};
+use super::{Finish, console, run as runner};
 use crate::error::Result;
 use crate::project::summary::Summary;
 
@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<Finish> {
         console::print(&format!("would write {}\n", args.folder.join("report.html").display()))?;
         return Ok(Finish::Done);
     }
-    let path = run::write_report(&args.folder, &summary)?;
+    let path = runner::write_report(&args.folder, &summary)?;
     if args.common.json {
         console::print_json(&json!({ "report": path.display().to_string() }))?;
     } else {

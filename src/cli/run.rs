@@ -68,7 +68,9 @@ fn violates(rule: FailOn, summary: &Summary) -> bool {
 /// As [`run`].
 pub(super) fn execute(project: &Path, common: &Common) -> Result<Option<Finished>> {
     if common.bbox.is_some() || common.aoi.is_some() || common.nodata.is_some() || common.assume_crs.is_some() {
-        return Err(Error::usage("--bbox, --aoi, --nodata and --assume-crs are not options of a project; write them into its file"));
+        return Err(Error::usage(
+            "--bbox, --aoi, --nodata and --assume-crs are not options of a project; write them into its file",
+        ));
     }
     let mut context = common.context()?;
     let kept = Kept::within(&mut context);

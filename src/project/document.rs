@@ -177,7 +177,8 @@ impl<'a> Node<'a> {
         if text.is_empty() {
             return Err(self.expected("a path"));
         }
-        Ok(self.doc.path.parent().unwrap_or(Path::new("")).join(text))
+        // Components leave out the dots that say nothing (`out/./report.html`).
+        Ok(self.doc.path.parent().unwrap_or(Path::new("")).join(text).components().collect())
     }
     /// A path of something that must be there.
     ///

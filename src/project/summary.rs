@@ -42,6 +42,8 @@ pub struct GridFacts {
     pub rows: usize,
     /// Reference system.
     pub crs: String,
+    /// Size of a pixel in the reference system, in words (`10 m`).
+    pub pixel: String,
     /// Size of a pixel along a row at the centre of the grid, metres on the ground.
     pub pixel_m: f64,
     /// Height of a pixel over its width on the ground.

@@ -10,7 +10,7 @@ use crate::project::summary::{ClassTable, ValidationFacts, VariogramFacts};
 const W: f64 = 360.0;
 const H: f64 = 220.0;
 /// Left, right, top and bottom edge of the plot area.
-const PLOT: [f64; 4] = [46.0, 350.0, 12.0, 180.0];
+const PLOT: [f64; 4] = [46.0, 350.0, 24.0, 180.0];
 
 /// Axes of a chart: data limits on the plot area.
 struct Axes {
@@ -96,8 +96,8 @@ pub fn histogram(title: &str, quantity: &str, series: &[(String, &[u64])], range
             path class=(format!("area s{i}")) d=(outline(bars)) {}
         }
         @for (i, (name, _)) in series.iter().enumerate() {
-            rect class=(format!("key s{i}")) x=(PLOT[0] + 8.0) y=(PLOT[2] + 2.0 + 15.0 * i as f64) width="10" height="10" {}
-            text .tick x=(PLOT[0] + 23.0) y=(PLOT[2] + 11.0 + 15.0 * i as f64) { (name) }
+            rect class=(format!("key s{i}")) x=(PLOT[0] + 76.0 * i as f64) y="5" width="10" height="10" {}
+            text .tick x=(PLOT[0] + 76.0 * i as f64 + 15.0) y="14" { (name) }
         }
     };
     svg(title, &body)

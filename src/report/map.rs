@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::number::{plain, tick, ticks};
+use super::number::{tick, ticks};
 use super::picture::{Picture, base64};
 use super::ramp;
 use crate::error::Result;
@@ -135,20 +135,12 @@ fn scale_bar(width_m: f64, left: f64, w: f64, h: f64) -> Markup {
     let power = 10f64.powf((width_m / 3.0).log10().floor());
     let metres = [5.0, 2.0, 1.0].into_iter().map(|s| s * power).find(|m| *m <= width_m / 3.0).unwrap_or(power);
     let length = metres / width_m * w;
-    let name = if metres >= 1000.0 {
-        format!("{} km", plain_whole(metres / 1000.0))
-    } else {
-        format!("{} m", plain_whole(metres))
-    };
+    let name = if metres >= 1000.0 { format!("{} km", tick(metres / 1000.0)) } else { format!("{} m", tick(metres)) };
     html! {
         rect .scale-a x=(num(left)) y=(num(h + 9.0)) width=(num(length / 2.0)) height="5" {}
         rect .scale-b x=(num(left + length / 2.0)) y=(num(h + 9.0)) width=(num(length / 2.0)) height="5" {}
         text .tick x=(num(left + length + 7.0)) y=(num(h + 16.0)) { (name) }
     }
-}
-
-fn plain_whole(v: f64) -> String {
-    tick(v)
 }
 
 fn north(degrees: f64, x: f64, y: f64) -> Markup {
@@ -170,16 +162,24 @@ pub fn legend(kind: MapKind, range: (f64, f64), title: &str) -> Markup {
     let stops: Vec<String> = (0..=20).map(|i| ramp::hex(ramp::colour(kind, f64::from(i) / 20.0))).collect();
     let marks = ticks(range.0, range.1, 5);
     let at = |v: f64| (v - range.0) / (range.1 - range.0) * 100.0;
+    // Labels at the ends stay within the width of the scale.
+    let shift = |at: f64| match at {
+        a if a < 3.0 => 0,
+        a if a > 97.0 => -100,
+        _ => -50,
+    };
     html! {
         div .legend {
             span .legend-title { (title) }
             div .ramp style=(format!("background:linear-gradient(to right,{})", stops.join(","))) {}
             div .marks {
-                @for m in &marks { span style=(format!("left:{:.2}%", at(*m))) { (tick(*m)) } }
+                @for m in &marks {
+                    span style=(format!("left:{:.2}%;transform:translateX({}%)", at(*m), shift(at(*m)))) { (tick(*m)) }
+                }
             }
             span .note {
                 span .swatch .nodata-swatch {} "no data"
-                @if kind != MapKind::Probability { "; colours end at " (plain(range.0)) " and " (plain(range.1)) ", values beyond take the end colour" }
+                @if kind != MapKind::Probability { ". Values beyond " (tick(range.0)) " and " (tick(range.1)) " take the end colour." }
             }
         }
     }

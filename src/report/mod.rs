@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::project::summary::{MapFacts, MapKind, Summary};
-use crate::raster::Source;
+use crate::raster::{Class, Source};
 use picture::Picture;
 
 /// Maps that stand side by side with one colour scale.
@@ -44,7 +44,11 @@ pub fn groups(summary: &Summary, open: &dyn Fn(&str) -> Result<Arc<dyn Source>>)
             )));
         }
         let source = open(&facts.path)?;
-        let picture = Picture::read(source.as_ref(), facts.band, facts.kind)?;
+        let mut picture = Picture::read(source.as_ref(), facts.band, facts.kind)?;
+        // The run knows its classes by name; a file may hold their colours only.
+        if let Some(table) = summary.classes.iter().find(|t| facts.kind == MapKind::Classes && t.group == facts.group) {
+            picture.classes = table.classes.iter().map(|c| Class::new(c.value, &c.name, c.rgb)).collect();
+        }
         match groups.iter_mut().find(|g| g.name == facts.group && g.kind == facts.kind) {
             Some(group) => group.maps.push((facts.clone(), picture)),
             None => groups.push(Group {

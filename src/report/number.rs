@@ -49,6 +49,28 @@ pub fn figure(name: &str, value: f64) -> String {
     }
 }
 
+/// A text in which numbers of many digits keep four significant ones (`nug(0.05066)+sph(0.5906,897)`).
+#[must_use]
+pub fn shorten(text: &str) -> String {
+    let mut short = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        short += &rest[..start];
+        let tail = &rest[start..];
+        let end = tail.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(tail.len());
+        match tail[..end].parse::<f64>() {
+            Ok(v) if end > 6 && tail[..end].contains('.') => {
+                let decimals = (3 - v.abs().max(1e-9).log10().floor() as i32).max(0) as usize;
+                let text = format!("{v:.decimals$}");
+                short += if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+            }
+            _ => short += &tail[..end],
+        }
+        rest = &tail[end..];
+    }
+    short + rest
+}
+
 /// Percent with one decimal.
 #[must_use]
 pub fn percent(share: f64) -> String {
@@ -104,6 +126,13 @@ mod tests {
         assert_eq!(fixed(-0.001, 2), "0.00");
         assert_eq!(plain(f64::NAN), "–");
         assert_eq!(bytes(2048), "2.0 KiB");
+    }
+
+    #[test]
+    fn long_numbers_in_texts_are_shortened() {
+        let model = "nug(0.05066044066165118)+sph(0.5906058350970592,897.0064265479565)";
+        assert_eq!(shorten(model), "nug(0.05066)+sph(0.5906,897)");
+        assert_eq!(shorten("12345.678901 m of 7"), "12346 m of 7");
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn head(summary: &Summary, soil: bool) -> Markup {
                         @if let Some(c) = &scene.composite { " (" (c) ")" } }
                 }
                 @if let Some(grid) = summary.grids.first() {
-                    p { (grid.cols) " × " (grid.rows) " pixels of " (plain(grid.pixel_m)) " m, " (grid.crs)
+                    p { (grid.cols) " × " (grid.rows) " pixels of " (grid.pixel) ", " (grid.crs)
                         @if let Some((lon, lat)) = grid.centre_lon_lat {
                             ", centre " (degrees(lat, 'N', 'S')) " " (degrees(lon, 'E', 'W'))
                         }
@@ -143,7 +143,7 @@ fn section(summary: &Summary, groups: &[&Group]) -> Result<Markup> {
             .maps
             .iter()
             .filter(|m| !m.1.histogram.is_empty())
-            .map(|(f, p)| (f.title.clone(), p.histogram.as_slice()))
+            .map(|(f, p)| (f.title.split(", ").next().unwrap_or("").to_owned(), p.histogram.as_slice()))
             .collect();
         if !series.is_empty() {
             let chart = chart::histogram(&format!("Histogram of {quantity}"), &quantity, &series, group.range);
@@ -155,13 +155,14 @@ fn section(summary: &Summary, groups: &[&Group]) -> Result<Markup> {
             }
         }
     }
+    let inline = figures.len() + charts.len() <= 3;
     Ok(html! {
         section {
             @if let Some(first) = groups.first() { h3 { (first.title) } }
             div .maps {
                 @for f in &figures { (f) }
                 // Where a row has room, the charts stand in it.
-                @if figures.len() < 3 { @for c in &charts { (c) } }
+                @if inline { @for c in &charts { (c) } }
             }
             div .legends {
                 @for group in groups {
@@ -172,13 +173,14 @@ fn section(summary: &Summary, groups: &[&Group]) -> Result<Markup> {
                     }
                 }
             }
-            @if figures.len() >= 3 && !charts.is_empty() { div .charts { @for c in &charts { (c) } } }
+            @if !inline && !charts.is_empty() { div .charts { @for c in &charts { (c) } } }
         }
     })
 }
 
 fn quantity_title(group: &Group) -> String {
-    let title = if group.kind == MapKind::Difference { format!("{}, change", group.title) } else { group.title.clone() };
+    let title =
+        if group.kind == MapKind::Difference { format!("{}, change", group.title) } else { group.title.clone() };
     match group.maps.first() {
         Some((facts, _)) if !facts.unit.is_empty() => format!("{title}, {}", facts.unit),
         _ => title,
@@ -194,7 +196,7 @@ fn soil_section(summary: &Summary, facts: &SoilFacts, groups: &[Group]) -> Resul
             figures.push(html! { div { (drawn) (map::legend(m.kind, group.range, &title)) } });
         }
     }
-    let limit = facts.limit_mg_kg.map(|l| format!("{} mg/kg", plain(l)));
+    let limit = facts.limit_mg_kg.map(|l| format!("{} mg/kg", super::number::tick(l)));
     Ok(html! {
         section {
             h3 { (capital(&facts.metal)) ": " (facts.title) }
@@ -217,7 +219,7 @@ fn soil_section(summary: &Summary, facts: &SoilFacts, groups: &[Group]) -> Resul
                     figure {
                         figcaption { "Variogram" }
                         (chart::variogram("Empirical variogram and model", v))
-                        p .note { "Model: " code { (v.model) } ". Dots grow with the number of pairs." }
+                        p .note { "Model: " code { (super::number::shorten(&v.model)) } ". Dots grow with the number of pairs." }
                     }
                 }
                 @if let Some(v) = &facts.validation {

@@ -45,7 +45,9 @@ impl Picture {
         })?;
         let factor = grid.cols.max(grid.rows).div_ceil(EDGE).max(1);
         let (cols, rows) = (grid.cols.div_ceil(factor), grid.rows.div_ceil(factor));
-        let classes = if kind == MapKind::Classes { facts.classes.clone() } else { Vec::new() };
+        // A colour table has an entry for every value; classes are those with a name.
+        let named = |c: &&Class| kind == MapKind::Classes && !c.name.is_empty();
+        let classes = facts.classes.iter().filter(named).cloned().collect();
         let with_histogram = matches!(kind, MapKind::Vegetation | MapKind::Soil | MapKind::Difference);
         let mut histogram = vec![0u64; if with_histogram { BINS } else { 0 }];
         let mut sums = vec![(0.0f64, 0u32); cols * rows];

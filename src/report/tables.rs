@@ -25,7 +25,7 @@ pub(super) fn rules(summary: &Summary) -> Markup {
                         td { code { (t.indicator) } }
                         td .n { (t.bound) }
                         td .n { @match t.value { Some(v) => (figure(&t.indicator, v)), None => "–" } }
-                        td { (t.by.as_deref().unwrap_or("–")) }
+                        td .date { (t.by.as_deref().unwrap_or("–")) }
                         td { (standing(t.standing)) }
                     }
                 } }
@@ -43,7 +43,7 @@ pub(super) fn rules(summary: &Summary) -> Markup {
                             td { code { (a.rule) } }
                             td { (zone_title(summary, &a.zone)) }
                             td .n { (super::number::plain(a.value)) }
-                            td { (a.date.as_deref().unwrap_or("–")) }
+                            td .date { (a.date.as_deref().unwrap_or("–")) }
                             td { span .mark .raised { "▲ raised" } }
                         }
                     } }
@@ -88,45 +88,63 @@ fn heading(indicator: &str) -> String {
     format!("{title}{unit}")
 }
 
-/// One row a zone, one column an indicator and scene.
-pub(super) fn zones(summary: &Summary) -> Markup {
-    if summary.zones.is_empty() {
-        return html! {};
-    }
+/// Columns of the tables of zones: indicator and scene, the dates of an indicator side by side, valid hectares last and once.
+fn columns(summary: &Summary, hectares: bool) -> Vec<(&str, &str)> {
     let mut columns: Vec<(&str, &str)> = Vec::new();
-    for z in &summary.zones {
-        if !columns.contains(&(z.indicator.as_str(), z.scene.as_str())) {
-            columns.push((&z.indicator, &z.scene));
+    for z in summary.zones.iter().filter(|z| z.scene != "soil") {
+        let column = (z.indicator.as_str(), z.scene.as_str());
+        let again = column.0 == "valid_ha" && columns.iter().any(|c| c.0 == "valid_ha");
+        let of_area = z.indicator.ends_with("_ha") || z.indicator.ends_with("_share");
+        if of_area == hectares && !again && !columns.contains(&column) {
+            columns.push(column);
         }
     }
-    // A figure's dates stand side by side.
     let mut order: Vec<&str> = Vec::new();
     columns.iter().for_each(|c| {
         if !order.contains(&c.0) {
             order.push(c.0);
         }
     });
-    columns.sort_by_key(|c| order.iter().position(|o| *o == c.0));
+    columns.sort_by_key(|c| (c.0 == "valid_ha", order.iter().position(|o| *o == c.0)));
+    columns
+}
+
+fn zone_table(summary: &Summary, columns: &[(&str, &str)]) -> Markup {
     let shown = &summary.zone_names[..summary.zone_names.len().min(MOST_ZONES)];
     html! {
-        h2 id="zones" { "Figures by zone" }
-        p .soft { "Pixels on an edge count by the exact share of their area inside the zone." }
-        div .scroll { table {
+        div .scroll { table .zones {
             thead { tr {
                 th { "Zone" }
-                @for (indicator, scene) in &columns {
-                    th .n { (heading(indicator)) br; span .soft { (if *scene == "change" { "" } else { scene }) } }
+                @for (indicator, scene) in columns {
+                    th .n {
+                        (heading(indicator))
+                        @if *scene != "change" && *indicator != "valid_ha" { br; span .soft { (scene) } }
+                    }
                 }
             } }
             tbody { @for (id, _) in shown {
                 tr class=(if id == "all" { "all" } else { "" }) {
                     td { (zone_title(summary, id)) }
-                    @for (indicator, scene) in &columns {
+                    @for (indicator, scene) in columns {
                         td .n { @match summary.figure(id, indicator, scene) { Some(v) => (figure(indicator, v)), None => "–" } }
                     }
                 }
             } }
         } }
+    }
+}
+
+/// Means and hectares of every zone.
+pub(super) fn zones(summary: &Summary) -> Markup {
+    let (means, areas) = (columns(summary, false), columns(summary, true));
+    if means.is_empty() && areas.is_empty() {
+        return html! {};
+    }
+    html! {
+        h2 id="zones" { "Figures by zone" }
+        p .soft { "Pixels on an edge count by the exact share of their area inside the zone." }
+        @if !areas.is_empty() { h3 { "Areas" } (zone_table(summary, &areas)) }
+        @if !means.is_empty() { h3 { "Means" } (zone_table(summary, &means)) }
         @if summary.zone_names.len() > MOST_ZONES {
             p .note { "The first " (MOST_ZONES) " of " (summary.zone_names.len()) " zones; all are in zones.csv." }
         }

@@ -129,6 +129,7 @@ fn invented() -> Summary {
             cols: N,
             rows: N,
             crs: "EPSG:32634".into(),
+            pixel: "10 m".into(),
             pixel_m: 10.0,
             pixel_aspect: 1.0,
             north_deg: -2.0,

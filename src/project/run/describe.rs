@@ -18,7 +18,8 @@ pub(super) fn key_figures(summary: &Summary, prepared: &Prepared) -> Vec<KeyFigu
     let mut of_scenes = |indicator: &str, title: &str, unit: &str, decimals: usize| {
         let Some(latest) = labels.last() else { return };
         let Some(value) = summary.figure("all", indicator, latest) else { return };
-        let earlier = labels.first().filter(|l| *l != latest).and_then(|l| Some((l, summary.figure("all", indicator, l)?)));
+        let earlier =
+            labels.first().filter(|l| *l != latest).and_then(|l| Some((l, summary.figure("all", indicator, l)?)));
         let detail = earlier.map_or_else(String::new, |(label, v)| {
             format!("{v:.decimals$} {label}, change {:+.decimals$}", value - v).replace('-', "\u{2212}")
         });
@@ -31,7 +32,12 @@ pub(super) fn key_figures(summary: &Summary, prepared: &Prepared) -> Vec<KeyFigu
         });
     };
     for index in &asked.indices {
-        of_scenes(&format!("{}_mean", crate::project::layout::stem(&index.value)), &format!("Mean {}", index.value), "", 3);
+        of_scenes(
+            &format!("{}_mean", crate::project::layout::stem(&index.value)),
+            &format!("Mean {}", index.value),
+            "",
+            3,
+        );
     }
     if asked.cover.is_some() {
         of_scenes("cover_mean", "Mean vegetation cover", "", 3);
@@ -95,7 +101,10 @@ pub(super) fn methods(prepared: &Prepared, summary: &Summary) -> Vec<Method> {
         if let Ok(index) = Index::find(&name.value) {
             add(
                 &index.name,
-                format!("{} = {}, on surface reflectance. Values outside the range of the index are no data.", index.name, index.formula),
+                format!(
+                    "{} = {}, on surface reflectance. Values outside the range of the index are no data.",
+                    index.name, index.formula
+                ),
                 &[&index.source],
             );
         }
@@ -117,14 +126,25 @@ pub(super) fn methods(prepared: &Prepared, summary: &Summary) -> Vec<Method> {
             _ => "NDVI below and BSI above a threshold".to_owned(),
         };
         let threshold = bare.threshold.map_or_else(String::new, |t| format!(" ({t})"));
-        let least = if bare.min_area_ha > 0.0 { format!(" Patches below {} ha are left out.", bare.min_area_ha) } else { String::new() };
-        add("Bare land", format!("{rule}{threshold}, after water, snow and deep shadow are set apart.{least}"), &["Rikimaru et al. 2002", "Otsu 1979"]);
+        let least = if bare.min_area_ha > 0.0 {
+            format!(" Patches below {} ha are left out.", bare.min_area_ha)
+        } else {
+            String::new()
+        };
+        add(
+            "Bare land",
+            format!("{rule}{threshold}, after water, snow and deep shadow are set apart.{least}"),
+            &["Rikimaru et al. 2002", "Otsu 1979"],
+        );
     }
     if let Some(change) = &asked.change {
         let breaks = change.breaks.unwrap_or(crate::product::change::CHANGE_BREAKS);
         add(
             "Change",
-            format!("Difference of {} (after minus before) where both dates are valid, in five classes with breaks at {breaks:?}.", change.index.value),
+            format!(
+                "Difference of {} (after minus before) where both dates are valid, in five classes with breaks at {breaks:?}.",
+                change.index.value
+            ),
             &["Singh 1989"],
         );
     }

@@ -19,7 +19,8 @@ use crate::vector::Value;
 
 /// Makes the folder and checks that every output that is there already was made by an earlier run, or may be replaced.
 pub(super) fn own(folder: &Path, prepared: &Prepared, context: &Context) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::from_io(&format!("making the folder {}", folder.display()), &e))?;
+    std::fs::create_dir_all(folder)
+        .map_err(|e| Error::from_io(&format!("making the folder {}", folder.display()), &e))?;
     let ours = earlier_outputs(folder);
     for planned in layout::outputs(prepared) {
         let path = folder.join(&planned.path);
@@ -97,7 +98,8 @@ pub(super) fn write(
         }
         let (sha256, bytes) = if later { (None, 0) } else { hash(&path).map(|(h, b)| (Some(h), b))? };
         let figures = artifact.map(|a| Json::Object(a.figures.clone()));
-        outputs.push(json!({ "path": output.path, "title": output.title, "role": role, "bytes": bytes, "sha256": sha256,
+        outputs
+            .push(json!({ "path": output.path, "title": output.title, "role": role, "bytes": bytes, "sha256": sha256,
                              "figures": figures }));
         summary.files.push(FileFacts { path: output.path.clone(), role, title: output.title.clone(), bytes });
     }
@@ -134,7 +136,8 @@ pub(super) fn write(
 }
 
 fn pretty(document: &Json) -> Result<String> {
-    let text = serde_json::to_string_pretty(document).map_err(|e| Error::bug(format!("writing a JSON document: {e}")))?;
+    let text =
+        serde_json::to_string_pretty(document).map_err(|e| Error::bug(format!("writing a JSON document: {e}")))?;
     Ok(text + "\n")
 }
 
@@ -194,7 +197,9 @@ fn catalogue(folder: &Path, summary: &Summary) -> Json {
                 Some("gpkg") => "application/geopackage+sqlite3",
                 _ => "image/tiff; application=geotiff; profile=cloud-optimized",
             };
-            links.push(json!({ "rel": "related", "href": format!("./{}", file.path), "type": kind, "title": file.title }));
+            links.push(
+                json!({ "rel": "related", "href": format!("./{}", file.path), "type": kind, "title": file.title }),
+            );
         }
     }
     json!({

@@ -73,10 +73,19 @@ pub fn run(prepared: &Prepared, context: &Context, kept: &Kept) -> Result<Finish
     summary.alert_rules = prepared.project.alerts.iter().map(|a| a.text.clone()).collect();
     summary.key_figures = describe::key_figures(&summary, prepared);
     summary.methods = describe::methods(prepared, &summary);
-    summary.warnings = kept.warnings();
-    summary.decisions = kept.decisions();
+    summary.warnings = relative(kept.warnings(), prepared);
+    summary.decisions = relative(kept.decisions(), prepared);
     files::write(&folder, prepared, &context, &mut made, &mut summary, started)?;
     Ok(Finished { summary, folder })
+}
+
+/// Texts with paths below the folder of the project file told relative to it.
+fn relative(texts: Vec<String>, prepared: &Prepared) -> Vec<String> {
+    let base = prepared.project.file.parent().map_or_else(String::new, |p| format!("{}/", p.display()));
+    match base.as_str() {
+        "" | "/" => texts,
+        base => texts.into_iter().map(|t| t.replace(base, "")).collect(),
+    }
 }
 
 fn about(prepared: &Prepared, context: &Context) -> About {

@@ -12,12 +12,21 @@ pub(super) fn facts(grid: &Grid, outlines: Vec<Outline>) -> Result<GridFacts> {
     let crs = grid.crs().map_or_else(|| "unknown CRS".to_owned(), ToString::to_string);
     let affine = grid.affine()?;
     let g = affine.coefficients();
+    let (width, height) = (g[1].hypot(g[4]), g[2].hypot(g[5]));
+    let unit = match grid.crs() {
+        Some(c) if c.is_geographic() => "°",
+        Some(c) if c.metres_per_unit != 1.0 => " units",
+        _ => " m",
+    };
+    let square = (width / height - 1.0).abs() < 1e-9;
+    let pixel = if square { format!("{width}{unit}") } else { format!("{width} × {height}{unit}") };
     let plain = GridFacts {
+        pixel,
         cols: grid.cols,
         rows: grid.rows,
         crs,
-        pixel_m: g[1].hypot(g[4]),
-        pixel_aspect: g[2].hypot(g[5]) / g[1].hypot(g[4]),
+        pixel_m: width,
+        pixel_aspect: height / width,
         north_deg: 0.0,
         centre_lon_lat: None,
         outlines,

@@ -97,7 +97,13 @@ fn new_pass(name: &str, grid: &Grid, prepared: &Prepared) -> Pass {
 }
 
 /// Runs a pass, finishes its products and keeps what it says about itself.
-fn run_pass(name: &str, pass: Pass, products: Vec<Box<dyn Product>>, context: &Context, made: &mut Made) -> Result<Outcome> {
+fn run_pass(
+    name: &str,
+    pass: Pass,
+    products: Vec<Box<dyn Product>>,
+    context: &Context,
+    made: &mut Made,
+) -> Result<Outcome> {
     let started = std::time::Instant::now();
     let mut outcome = pass.run(&context.limits, context.progress.as_ref(), &context.cancel)?;
     for product in products {
@@ -268,7 +274,8 @@ fn products(
             min_area_m2: 0.0,
             connect: Connect::Eight,
         };
-        products.push(change::add(&mut pass, before, after, &options, zones, context).map_err(|e| spec.index.wrap(&e))?);
+        products
+            .push(change::add(&mut pass, before, after, &options, zones, context).map_err(|e| spec.index.wrap(&e))?);
     }
     let outcome = run_pass("products", pass, products, context, made)?;
     // The pixels of composites were counted when the composites were made.
@@ -352,11 +359,23 @@ fn figures(
         for s in &prepared.scenes {
             let file = layout::index(&name.value, &s.label);
             quantities.push(quantity(&file, format!("{}_mean", layout::stem(&name.value)), &s.label, s.date())?);
-            map(&file, format!("{}, {}", super::describe::capital(&s.label), when(s)), &layout::stem(&name.value), &name.value, kind);
+            map(
+                &file,
+                format!("{}, {}", super::describe::capital(&s.label), when(s)),
+                &layout::stem(&name.value),
+                &name.value,
+                kind,
+            );
         }
         if asked.change.as_ref().is_some_and(|c| c.index.value == name.value) {
             let file = &layout::change(&name.value)[0];
-            map(file, "Change, after minus before".into(), &layout::stem(&name.value), &name.value, MapKind::Difference);
+            map(
+                file,
+                "Change, after minus before".into(),
+                &layout::stem(&name.value),
+                &name.value,
+                MapKind::Difference,
+            );
         }
     }
     if let Some(c) = &asked.change {
@@ -381,7 +400,13 @@ fn figures(
         for s in &prepared.scenes {
             let (file, _) = layout::cover(&s.label);
             quantities.push(quantity(&file, "cover_mean".into(), &s.label, s.date())?);
-            map(&file, format!("{}, {}", super::describe::capital(&s.label), when(s)), "cover", "Vegetation cover", MapKind::Vegetation);
+            map(
+                &file,
+                format!("{}, {}", super::describe::capital(&s.label), when(s)),
+                "cover",
+                "Vegetation cover",
+                MapKind::Vegetation,
+            );
         }
     }
     if asked.bare.is_some() {

@@ -15,9 +15,7 @@ use crate::product::interpolate::{self, InterpolateOptions, Prepared};
 use crate::product::samples::{self, SampleOptions};
 use crate::product::{Context, Product};
 use crate::project::config::{Placed, SoilSpec};
-use crate::project::summary::{
-    Lag, MapFacts, MapKind, SoilFacts, ValidationFacts, VariogramFacts, ZoneFigure,
-};
+use crate::project::summary::{Lag, MapFacts, MapKind, SoilFacts, ValidationFacts, VariogramFacts, ZoneFigure};
 use crate::project::{layout, standards};
 use crate::raster::{Raw, Samples};
 
@@ -67,7 +65,8 @@ pub(super) fn make(spec: &SoilSpec, folder: &Path, context: &Context, made: &mut
             validate: true,
             ..InterpolateOptions::default()
         };
-        let prepared = Arc::new(interpolate::prepare(&set, &options, context.notes.as_ref()).map_err(|e| metal.wrap(&e))?);
+        let prepared =
+            Arc::new(interpolate::prepare(&set, &options, context.notes.as_ref()).map_err(|e| metal.wrap(&e))?);
         let (file, cv) = layout::soil(&metal.value);
         let mut pass = Pass::new(&metal.value, on.clone());
         if let Some(clip) = clip {
@@ -119,11 +118,10 @@ fn limit(spec: &SoilSpec, metal: &Placed<String>, context: &Context) -> Result<O
     let Some(id) = &spec.standard else { return Ok(None) };
     let standard = standards::find(&id.value).map_err(|e| id.wrap(&e))?;
     let element = standards::element(&metal.value).ok_or_else(|| {
-        metal.fail(Kind::Usage, "the column does not begin with the name or symbol of an element; name it like zn_mg_kg")
+        metal
+            .fail(Kind::Usage, "the column does not begin with the name or symbol of an element; name it like zn_mg_kg")
     })?;
-    let found = standard
-        .limit(element, "screening", spec.ph, spec.landuse.as_deref())
-        .map_err(|e| metal.wrap(&e))?;
+    let found = standard.limit(element, "screening", spec.ph, spec.landuse.as_deref()).map_err(|e| metal.wrap(&e))?;
     if !standard.verified {
         context.notes.warn(&format!("{}: its numbers were not checked against the source", standard.id));
     }
