@@ -18,7 +18,6 @@ pub mod completions;
 pub mod composite;
 pub mod console;
 pub mod cover;
-
 pub mod demo;
 pub mod execute;
 pub mod index;
@@ -28,11 +27,9 @@ pub mod machine;
 pub mod man;
 pub mod options;
 pub mod plan;
-pub mod sample_args;
-
-pub mod demo;
 pub mod report;
 pub mod run;
+pub mod sample_args;
 pub mod signals;
 pub mod size;
 pub mod variogram;
