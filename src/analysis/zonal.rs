@@ -271,7 +271,7 @@ impl Analysis for Zonal {
             if let Some(areas) = &self.areas {
                 areas.row(input.window.row + row as i64, input.window.col + col as i64, &mut area[..fractions.len()]);
             }
-            for channel in 0..self.channels.len() {
+            for (channel, kept) in kept.iter_mut().enumerate() {
                 input.load(channel, row, &mut line);
                 pairs.clear();
                 let mut m2 = 0.0;
@@ -288,7 +288,7 @@ impl Analysis for Zonal {
                 own.moments.merge(&Moments::of(&pairs));
                 own.area_m2 += m2;
                 if self.values.is_some() {
-                    kept[channel].extend_from_slice(&pairs);
+                    kept.extend_from_slice(&pairs);
                 }
             }
         });
