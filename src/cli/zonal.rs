@@ -90,12 +90,15 @@ fn open(text: &str, common: &Common, context: &Context) -> Result<(ZonalRaster, 
     };
     let path = local_file(file)?;
     let mut source = open_raster(&path)?;
-    source.warnings().iter().for_each(|w| context.notes.warn(w));
+    source.warnings().iter().for_each(|w| context.notes.warn(&format!("{}: {w}", source.name())));
     if let Some(crs) = &common.assume_crs {
         let (placed, warning) = assumed::place(source, crs);
         warning.iter().for_each(|w| context.notes.warn(w));
         source = placed;
     }
+    // Zones need both, and only here is the raster known by name.
+    let grid = source.grid();
+    grid.affine().and_then(|_| grid.known_crs()).map_err(|e| e.context(source.name()))?;
     let stem = || path.file_stem().map_or_else(|| "raster".to_owned(), |s| s.to_string_lossy().into_owned());
     Ok((ZonalRaster { name: name.map_or_else(stem, str::to_owned), source }, path))
 }
