@@ -1,8 +1,11 @@
 //! The command line as users and schedulers meet it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod fixture;
+mod refusals;
 mod scenes;
 mod shell;
+mod verbs;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
