@@ -1,7 +1,7 @@
 //! From the bands of scenes to the inputs of index formulas.
 
 use crate::engine::Pass;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::raster::Role;
 use crate::scene::{Entered, Scene};
 use crate::spectral::sensor::Wavelengths;
@@ -12,6 +12,17 @@ pub fn lookup(scene: &Scene, date: usize) -> impl Fn(&str) -> Option<String> + '
     move |name| {
         let role = Role::from_description(name).filter(|r| !r.is_categorical())?;
         scene.band(role).ok().map(|b| format!("{date}:{}", b.role))
+    }
+}
+
+/// An error of a formula, with the file it was asked of and the bands that are there.
+pub fn of_scene(scene: &Scene) -> impl Fn(Error) -> Error + '_ {
+    move |e| match e.kind() {
+        Kind::Input => {
+            let listing = if scene.listing.is_empty() { "none".to_owned() } else { scene.listing.join(", ") };
+            Error::input(format!("{}: {}; bands there: {listing}", scene.name, e.message()))
+        }
+        _ => e,
     }
 }
 

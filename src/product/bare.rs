@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::bands::{bind, lookup, settings_for};
+use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, number, rows};
 use super::survey::Survey;
 use super::{Artifact, Context, Product};
@@ -110,7 +110,7 @@ pub fn add(
     let full = matches!(options.rule, BareRule::Both { .. }) && options.target == Surface::Bare;
     let mut builder = Builder::new(settings_for(&scene.scene, &options.settings));
     let results = surface_results(&mut builder, &lookup(&scene.scene, 0), Parts { full, physical });
-    let results = results.map_err(|e| match options.rule {
+    let results = results.map_err(of_scene(&scene.scene)).map_err(|e| match options.rule {
         BareRule::Both { .. } if full => {
             Error::new(e.kind(), format!("{}; or use --method otsu, which needs red and near infrared", e.message()))
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use serde_json::{Map, Value as Json};
 
-use super::bands::{bind, lookup, settings_for};
+use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, class_table, hectare_column};
 use super::{Artifact, Context, Notes, Product};
 use crate::analysis::change::{ChangeAnalysis, change_classes};
@@ -111,8 +111,8 @@ pub fn add(
     files.check(&[&before.scene, &after.scene], context)?;
     let mut builder = Builder::new(settings_for(&before.scene, &options.settings));
     let (from, to) = (lookup(&before.scene, 0), lookup(&after.scene, 1));
-    let first = builder.add_within_range(&options.index, &from).map_err(|e| e.context(&before.scene.name))?;
-    let second = builder.add_within_range(&options.index, &to).map_err(|e| e.context(&after.scene.name))?;
+    let first = builder.add_within_range(&options.index, &from).map_err(of_scene(&before.scene))?;
+    let second = builder.add_within_range(&options.index, &to).map_err(of_scene(&after.scene))?;
     let difference = builder.graph.binary(Binary::Sub, second, first);
     let reads = bind(pass, &[before, after], &builder.graph, options.index.is_scale_free()?)?;
     let needed = options.table.is_some() || options.polygons.is_some();

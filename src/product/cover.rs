@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::bands::{bind, lookup, settings_for};
+use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, class_table, hectare_column};
 use super::survey::Survey;
 use super::{Artifact, Context, Product};
@@ -74,7 +74,7 @@ pub fn add(
     };
     files.check(&[&scene.scene], context)?;
     let mut builder = Builder::new(settings_for(&scene.scene, &options.settings));
-    let node = builder.add_within_range(&options.index, &lookup(&scene.scene, 0))?;
+    let node = builder.add_within_range(&options.index, &lookup(&scene.scene, 0)).map_err(of_scene(&scene.scene))?;
     let reads = bind(pass, &[scene], &builder.graph, options.index.is_scale_free()?)?;
     let tally = output::tally(pass.grid(), zones, &[1, 2, 3, 4, 5], options.table.is_some(), context)?;
     let measured = tally.is_some();

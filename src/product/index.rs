@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::bands::{bind, lookup, settings_for};
+use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, number, rows};
 use super::{Artifact, Context, Product};
 use crate::analysis::formula::Formula;
@@ -57,7 +57,7 @@ pub fn add(
     let mut nodes = Vec::with_capacity(options.indices.len());
     let mut scale_free = true;
     for index in &options.indices {
-        nodes.push(builder.add(index, &lookup(&scene.scene, 0))?);
+        nodes.push(builder.add(index, &lookup(&scene.scene, 0)).map_err(of_scene(&scene.scene))?);
         scale_free &= index.is_scale_free()?;
     }
     if builder.graph.inputs().is_empty() {

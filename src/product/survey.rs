@@ -1,7 +1,7 @@
 //! First passes over scenes: exact percentiles and histograms of an index, water left out, all dates pooled.
 
 use super::Context;
-use super::bands::{bind, lookup, settings_for};
+use super::bands::{bind, lookup, of_scene, settings_for};
 use crate::analysis::bare::water_flag;
 use crate::analysis::formula::Formula;
 use crate::analysis::survey::{CoarseSurvey, Counted, FineSurvey, Found, HistogramSurvey};
@@ -71,7 +71,7 @@ impl Survey<'_> {
             let entered = scene.enter(&mut pass, "")?;
             let mut builder = Builder::new(settings_for(scene, self.settings));
             let bands = lookup(scene, 0);
-            let mut results = vec![builder.add_within_range(self.index, &bands)?];
+            let mut results = vec![builder.add_within_range(self.index, &bands).map_err(of_scene(scene))?];
             results.extend(water_flag(&mut builder, &bands)?);
             let reads = bind(&mut pass, &[&entered], &builder.graph, self.index.is_scale_free()?)?;
             let handle = pass.add(analysis(Formula::new(&builder.graph, &results, reads)), Vec::new())?;
