@@ -6,15 +6,15 @@ use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
 use crate::error::Result;
 use crate::raster::Class;
 
-/// Five classes of change, 1 to 5.
+/// Five classes of change, 1 to 5, from brown to teal: told apart also by those who do not tell red from green.
 #[must_use]
 pub fn change_classes() -> Vec<Class> {
     vec![
-        Class::new(1, "strong loss", [178, 24, 43]),
-        Class::new(2, "loss", [244, 165, 130]),
-        Class::new(3, "stable", [247, 247, 247]),
-        Class::new(4, "gain", [166, 219, 160]),
-        Class::new(5, "strong gain", [27, 120, 55]),
+        Class::new(1, "strong loss", [140, 81, 10]),
+        Class::new(2, "loss", [223, 194, 125]),
+        Class::new(3, "stable", [245, 245, 245]),
+        Class::new(4, "gain", [128, 205, 193]),
+        Class::new(5, "strong gain", [1, 102, 94]),
     ]
 }
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::args::Common;
-use super::{Finish, console};
+use super::{Finish, console, size};
 use crate::error::Result;
 use crate::project::prepare::{Prepared, prepare};
-use crate::project::{Project, layout};
+use crate::project::{Project, estimate, layout};
 
 /// Arguments.
 #[derive(clap::Args, Debug)]
@@ -27,7 +27,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Finish> {
     let context = args.common.context()?;
     let prepared = prepare(Project::read(&args.project)?, &context)?;
-    print(&prepared, &args.common)?;
+    print(&prepared, &args.common, context.limits.memory)?;
     Ok(Finish::Done)
 }
 
@@ -35,7 +35,8 @@ pub fn run(args: &Args) -> Result<Finish> {
 ///
 /// # Errors
 /// Failed writing to stdout.
-pub(super) fn print(prepared: &Prepared, common: &Common) -> Result<()> {
+pub(super) fn print(prepared: &Prepared, common: &Common, memory: u64) -> Result<()> {
+    let passes = estimate::passes(prepared);
     let project = &prepared.project;
     let outputs = layout::outputs(prepared);
     let crs = |g: &crate::grid::Grid| g.crs().map_or_else(|| "unknown CRS".to_owned(), ToString::to_string);
@@ -54,7 +55,9 @@ pub(super) fn print(prepared: &Prepared, common: &Common) -> Result<()> {
         return console::print_json(&json!({
             "project": project.name, "output": project.output.value.display().to_string(), "scenes": scenes,
             "grid": grid, "indices": indices, "zones": prepared.zones.as_ref().map(|z| z.features.len()),
-            "outputs": files,
+            "outputs": files, "memory_bytes": memory,
+            "passes": passes.iter().map(|p| json!({ "name": p.name, "bytes_read": p.read_bytes, "bytes_written": p.written_bytes }))
+                .collect::<Vec<_>>(),
         }));
     }
     let mut text = format!("project  {}\noutput   {}\n", project.name, project.output.value.display());
@@ -80,6 +83,11 @@ pub(super) fn print(prepared: &Prepared, common: &Common) -> Result<()> {
         let metals: Vec<_> = soil.metals.iter().map(|m| m.value.as_str()).collect();
         text += &format!("soil     {}  {}\n", soil.samples.value.display(), metals.join(" "));
     }
+    for p in passes {
+        let (read, written) = (size::display(p.read_bytes), size::display(p.written_bytes));
+        text += &format!("pass     {}: reads at most {read}, writes {written} before compression\n", p.name);
+    }
+    text += &format!("memory   at most {}\n", size::display(memory));
     for o in outputs {
         text += &format!("output   {}  {}\n", o.path, o.title);
     }

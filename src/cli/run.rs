@@ -76,7 +76,7 @@ pub(super) fn execute(project: &Path, common: &Common) -> Result<Option<Finished
     let kept = Kept::within(&mut context);
     let prepared = prepare(Project::read(project)?, &context)?;
     if common.explain {
-        plan::print(&prepared, common)?;
+        plan::print(&prepared, common, context.limits.memory)?;
         return Ok(None);
     }
     let done = run::run(&prepared, &context, &kept)?;

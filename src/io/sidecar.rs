@@ -3,6 +3,7 @@
 //! Source: STAC 1.0.0; processing 1.2.0, projection 2.0.0, scientific 1.0.0, file 2.1.0. What they have no field for
 //! (arguments, decisions, counts of nodata) has the prefix `regrow:`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub struct Provenance {
     pub arguments: Vec<String>,
     /// Files that were read; hashed here. A folder is listed without a hash.
     pub inputs: Vec<PathBuf>,
+    /// Hashes of inputs that are known already; a project names the same inputs in many sidecars.
+    pub known: BTreeMap<PathBuf, String>,
     /// Decisions taken and warnings given, in order.
     pub decisions: Vec<String>,
     /// Sources of the methods.
@@ -111,7 +114,10 @@ fn item(p: &Provenance, created: Option<&str>) -> Result<Value> {
         properties.insert("sci:publications".into(), all.into());
     }
     properties.insert("regrow:arguments".into(), json!(p.arguments));
-    properties.insert("regrow:inputs".into(), p.inputs.iter().map(|i| input(i)).collect::<Result<Vec<_>>>()?.into());
+    properties.insert(
+        "regrow:inputs".into(),
+        p.inputs.iter().map(|i| input(i, &p.known)).collect::<Result<Vec<_>>>()?.into(),
+    );
     properties.insert("regrow:decisions".into(), json!(p.decisions));
     properties.insert("regrow:counts".into(), Value::Object(p.counts.clone()));
     properties.insert("regrow:figures".into(), Value::Object(p.figures.clone()));
@@ -189,10 +195,10 @@ fn projection(properties: &mut Map<String, Value>, grid: &Grid) {
     }
 }
 
-fn input(path: &Path) -> Result<Value> {
+fn input(path: &Path, known: &BTreeMap<PathBuf, String>) -> Result<Value> {
     let mut v = json!({ "href": path.display().to_string() });
     if path.is_file() {
-        v["sha256"] = sha256(path)?.into();
+        v["sha256"] = known.get(path).map_or_else(|| sha256(path), |h| Ok(h.clone()))?.into();
         v["size"] = json!(path.metadata().map(|m| m.len()).ok());
     }
     Ok(v)

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod demo;
 pub mod document;
+pub mod estimate;
 pub mod figures;
 pub mod judge;
 pub mod layout;

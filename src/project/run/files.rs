@@ -1,21 +1,20 @@
 //! Files of a run besides its products: ownership of the folder, `zones.csv`, catalogue, provenance, summary.
 
-use std::collections::BTreeSet;
-use std::io::Read;
-use std::path::Path;
-
-use serde_json::{Value as Json, json};
-use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::Made;
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
+use crate::io::sidecar::{self, Asset, Provenance, sha256};
 use crate::io::table::{self, Table};
 use crate::product::Context;
+use crate::project::config::SceneSpec;
 use crate::project::layout;
 use crate::project::prepare::Prepared;
 use crate::project::summary::{FileFacts, Summary};
 use crate::vector::Value;
+use serde_json::{Value as Json, json};
 
 /// Makes the folder and checks that every output that is there already was made by an earlier run, or may be replaced.
 pub(super) fn own(folder: &Path, prepared: &Prepared, context: &Context) -> Result<()> {
@@ -57,24 +56,6 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
     write_bytes(path, text.as_bytes(), true)
 }
 
-/// SHA-256 and size of a file.
-fn hash(path: &Path) -> Result<(String, u64)> {
-    let failed = |e: std::io::Error| Error::from_io(&format!("reading {}", path.display()), &e);
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let (mut hasher, mut bytes) = (Sha256::new(), 0u64);
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => break,
-            n => {
-                hasher.update(&buffer[..n]);
-                bytes += n as u64;
-            }
-        }
-    }
-    Ok((hasher.finalize().iter().map(|b| format!("{b:02x}")).collect(), bytes))
-}
-
 /// Writes the tables and documents, and completes the summary with the list of files.
 pub(super) fn write(
     folder: &Path,
@@ -85,6 +66,8 @@ pub(super) fn write(
     started: std::time::Instant,
 ) -> Result<()> {
     write_zones(folder, summary)?;
+    let inputs = inputs(prepared)?;
+    sidecars(prepared, context, made, summary, &inputs)?;
     let mut outputs = Vec::new();
     let planned = layout::outputs(prepared);
     for output in &planned {
@@ -96,10 +79,13 @@ pub(super) fn write(
         if !later && !path.exists() {
             continue;
         }
-        let (sha256, bytes) = if later { (None, 0) } else { hash(&path).map(|(h, b)| (Some(h), b))? };
+        let (digest, bytes) = match later {
+            true => (None, 0),
+            false => (Some(sha256(&path)?), size(&path)),
+        };
         let figures = artifact.map(|a| Json::Object(a.figures.clone()));
         outputs
-            .push(json!({ "path": output.path, "title": output.title, "role": role, "bytes": bytes, "sha256": sha256,
+            .push(json!({ "path": output.path, "title": output.title, "role": role, "bytes": bytes, "sha256": digest,
                              "figures": figures }));
         summary.files.push(FileFacts { path: output.path.clone(), role, title: output.title.clone(), bytes });
     }
@@ -118,7 +104,7 @@ pub(super) fn write(
         "schema": 1,
         "regrow": summary.regrow,
         "project": { "name": summary.project.name, "file": summary.project.file },
-        "inputs": inputs(prepared)?,
+        "inputs": shown_inputs(prepared, &inputs),
         "passes": passes,
         "outputs": outputs,
         "channels": summary.channels,
@@ -141,26 +127,103 @@ fn pretty(document: &Json) -> Result<String> {
     Ok(text + "\n")
 }
 
-/// Every file the project names, with its hash; paths relative to the project file where they are below it.
-fn inputs(prepared: &Prepared) -> Result<Vec<Json>> {
+fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |m| m.len())
+}
+
+/// Every file the project names, with its hash.
+fn inputs(prepared: &Prepared) -> Result<BTreeMap<PathBuf, String>> {
     let project = &prepared.project;
-    let base = project.file.parent().unwrap_or(Path::new(""));
     let mut paths: Vec<&Path> = vec![&project.file];
-    paths.extend(project.scenes.iter().flat_map(crate::project::config::SceneSpec::paths));
+    paths.extend(project.scenes.iter().flat_map(SceneSpec::paths));
     paths.extend(project.zones.iter().map(|z| z.path.value.as_path()));
     paths.extend(project.aoi.iter().map(|a| a.value.as_path()));
     for soil in &project.soil {
         paths.push(&soil.samples.value);
         paths.extend(soil.aoi.iter().map(|a| a.value.as_path()));
     }
-    let mut seen = BTreeSet::new();
-    let mut documents = Vec::new();
-    for path in paths.into_iter().filter(|p| seen.insert(p.to_path_buf())) {
-        let (sha256, bytes) = hash(path)?;
-        let shown = path.strip_prefix(base).unwrap_or(path).display().to_string();
-        documents.push(json!({ "path": shown, "bytes": bytes, "sha256": sha256 }));
+    let mut hashes = BTreeMap::new();
+    for path in paths {
+        if !hashes.contains_key(path) {
+            hashes.insert(path.to_path_buf(), sha256(path)?);
+        }
     }
-    Ok(documents)
+    Ok(hashes)
+}
+
+/// The inputs for `run.json`, with paths relative to the project file where they are below it.
+fn shown_inputs(prepared: &Prepared, hashes: &BTreeMap<PathBuf, String>) -> Vec<Json> {
+    let base = prepared.project.file.parent().unwrap_or(Path::new(""));
+    let shown = |path: &PathBuf| path.strip_prefix(base).unwrap_or(path).display().to_string();
+    hashes.iter().map(|(p, h)| json!({ "path": shown(p), "bytes": size(p), "sha256": h })).collect()
+}
+
+/// Rasters and polygons with what they were made from: scenes for those of scenes, samples for those of soil.
+fn sidecars(
+    prepared: &Prepared,
+    context: &Context,
+    made: &Made,
+    summary: &Summary,
+    hashes: &BTreeMap<PathBuf, String>,
+) -> Result<()> {
+    let project = &prepared.project;
+    for artifact in &made.artifacts {
+        let name = artifact.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        if !(name.ends_with(".tif") || name.ends_with(".gpkg")) {
+            continue;
+        }
+        let of_soil = name.starts_with("soil_");
+        let stem = name.split('.').next().unwrap_or("");
+        let of_scene = |label: &str| stem.ends_with(&format!("_{label}")) || name.starts_with("change_");
+        let scenes: Vec<_> = prepared.scenes.iter().filter(|s| !of_soil && of_scene(&s.label)).collect();
+        let dates = scenes.iter().flat_map(|s| match s.stack.is_empty() {
+            true => s.scene.date.iter().cloned().collect::<Vec<_>>(),
+            false => s.stack.iter().filter_map(|d| d.date.clone()).collect(),
+        });
+        let sources = scenes.iter().flat_map(|s| s.scene.bands.iter().map(|b| PathBuf::from(b.source.name())));
+        let mut inputs: Vec<PathBuf> = match of_soil {
+            true => project.soil.iter().map(|s| s.samples.value.clone()).collect(),
+            false => sources.collect(),
+        };
+        inputs.sort();
+        inputs.dedup();
+        let mut counts = serde_json::Map::new();
+        for c in &summary.channels {
+            if scenes.iter().any(|s| c.channel.starts_with(&format!("{}, ", s.label))) {
+                counts.insert(c.channel.clone(), json!(c));
+            }
+        }
+        let method = |title: &str| {
+            let word = name.split('_').next().unwrap_or("");
+            let title = title.to_lowercase();
+            title == word || title.starts_with(&format!("{word} ")) || title.ends_with(&format!(" {word}"))
+        };
+        let cited = summary.methods.iter().filter(|m| method(&m.title)).flat_map(|m| m.citations.clone());
+        let grid = if of_soil {
+            crate::io::open_raster(&artifact.path).ok().map(|s| s.grid().clone())
+        } else {
+            prepared.grid.clone()
+        };
+        let provenance = Provenance {
+            assets: vec![Asset {
+                path: artifact.path.clone(),
+                role: artifact.role.clone(),
+                title: artifact.title.clone(),
+            }],
+            grid,
+            dates: dates.collect(),
+            arguments: context.arguments.clone(),
+            inputs,
+            known: hashes.clone(),
+            decisions: summary.decisions.clone(),
+            citations: cited.collect(),
+            counts,
+            figures: artifact.figures.clone(),
+            reproducible: context.reproducible,
+        };
+        sidecar::write(&provenance, true)?;
+    }
+    Ok(())
 }
 
 /// `zones.csv`: a row a zone, indicator and date.
