@@ -101,7 +101,7 @@ fn highest_resident_bytes() -> Option<u64> {
 fn resident_memory_stays_near_the_ceiling() {
     const MIB: u64 = 1 << 20;
     let Some(before) = highest_resident_bytes() else { return };
-    let size = 12_000;
+    let size = 6_000;
     let grid = Grid::new(size, size, Affine::north_up(0.0, 0.0, 10.0, 10.0), None);
     let source: Arc<dyn Source> =
         Arc::new(Synthetic { grid: grid.clone(), bands: vec![Band::new(Dtype::U16), Band::new(Dtype::U16)] });

@@ -155,7 +155,9 @@ mod tests {
         let back = Back::new(Transform::None, 8.0, &[2.0]);
         let (got, summary) = run(&Interpolate::new(Arc::new(kriging), back, bands, None));
         // Lower left cell: centre (5, 5), row 9; lower right: centre (95, 5).
-        assert_eq!((got[0][90], got[1][90], got[2][90]), (-3.0, 0.0, 0.0));
+        assert_eq!((got[0][90], got[2][90]), (-3.0, 0.0));
+        // Rounding leaves a variance of a few 1e-16 of the sill.
+        assert!(got[1][90] < 1e-7);
         assert_eq!((got[0][99], got[2][99]), (4.0, 1.0));
         assert!(got[1][55] > 0.3 && (0.0..1.0).contains(&got[2][55]));
         assert_eq!((summary.estimated, summary.out_of_reach), (100, 0));

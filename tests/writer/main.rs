@@ -137,12 +137,12 @@ fn every_codec_keeps_every_pixel_of_every_type() {
             }),
         ] {
             for predictor in ["YES", "NO"] {
-                let picture = Picture { grid: utm_grid(700, 600), bands: bands.clone() };
+                let picture = Picture { grid: utm_grid(300, 280), bands: bands.clone() };
                 let path = dir.file(&format!("{name}_{codec}_{predictor}.tif"));
                 write(
                     &path,
                     &picture,
-                    &options(&format!("COMPRESS={codec} PREDICTOR={predictor} BLOCKSIZE=256")),
+                    &options(&format!("COMPRESS={codec} PREDICTOR={predictor} BLOCKSIZE=128")),
                     Order::Tiles,
                 );
                 check(&path, &picture);
@@ -181,7 +181,7 @@ fn bytes_do_not_depend_on_order_threads_or_tiles() {
     let dir = Folder::new("order");
     let bands: Vec<_> = (0..3).map(|i| OutBand::quantity(&format!("b{i}"), "")).collect();
     let picture = Picture { grid: utm_grid(2600, 2100), bands };
-    let o = options("BLOCKSIZE=256");
+    let o = options("BLOCKSIZE=128");
     let bytes = |name: &str, order| {
         let path = dir.file(name);
         write(&path, &picture, &o, order);
