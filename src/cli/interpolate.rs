@@ -14,6 +14,7 @@ use crate::io::atomic::check_output;
 use crate::io::table;
 use crate::product::Context;
 use crate::product::interpolate::{self, InterpolateOptions, Method, VariogramSource};
+use crate::product::output::Files;
 use crate::product::samples::{self, SampleSet};
 
 /// Arguments.
@@ -89,7 +90,7 @@ pub fn run(args: &Args) -> Result<Finish> {
     let context = args.common.context()?;
     let options = args.options();
     options.check()?;
-    check_outputs(args)?;
+    check_outputs(args, &context)?;
     let (set, grid) = match (&args.like, args.res, &args.at) {
         (Some(like), _, _) => on_grid_of(args, like, &context)?,
         (None, Some(res), _) => on_new_grid(args, res, &context)?,
@@ -104,12 +105,14 @@ pub fn run(args: &Args) -> Result<Finish> {
     execute::execute(pass, vec![product], &args.common, &context)
 }
 
-fn check_outputs(args: &Args) -> Result<()> {
+fn check_outputs(args: &Args, context: &Context) -> Result<()> {
     let mut inputs = vec![args.input.clone()];
     inputs.extend(args.like.iter().chain(&args.at).cloned());
     check_output(&args.output, args.common.overwrite, &inputs)?;
     if args.at.is_some() {
         table::check_extension(&args.output)?;
+    } else {
+        Files { rasters: vec![args.output.clone()], ..Files::default() }.check(&[], context)?;
     }
     if let Some(cv) = &args.cv {
         table::check_extension(cv)?;

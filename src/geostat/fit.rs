@@ -62,12 +62,16 @@ pub fn fit(empirical: &Empirical, shape: Shape, kappa: Option<f64>, weights: Wei
     let free_kappa = kappas.len() > 1;
     let mut best: Option<(f64, f64, f64)> = None;
     for &k in &kappas {
-        let (range, sse) = problem.search(shape, k);
+        // Roughly for many smoothnesses, exactly for the best: the remainder is flat at its bottom.
+        let (range, sse) = problem.search(shape, k, if free_kappa { 1e-4 } else { 1e-10 });
         if best.is_none_or(|b| sse < b.2) {
             best = Some((range, k, sse));
         }
     }
-    let (range, kappa, _) = best.ok_or_else(|| Error::bug("no range was tried"))?;
+    let (mut range, kappa, _) = best.ok_or_else(|| Error::bug("no range was tried"))?;
+    if free_kappa {
+        range = problem.search(shape, kappa, 1e-10).0;
+    }
     let (nugget, psill, sse) = problem.sills(shape, kappa, range);
     let (low, high) = problem.bounds;
     let structure = Structure { shape, psill, range, kappa, anisotropy: None };
@@ -153,8 +157,8 @@ impl Problem {
         best
     }
 
-    /// Range with the smallest remainder, and the remainder.
-    fn search(&self, shape: Shape, kappa: f64) -> (f64, f64) {
+    /// Range with the smallest remainder, its logarithm to `tolerance`, and the remainder.
+    fn search(&self, shape: Shape, kappa: f64, tolerance: f64) -> (f64, f64) {
         let (low, high) = (self.bounds.0.ln(), self.bounds.1.ln());
         let at = |ln_range: f64| self.sills(shape, kappa, ln_range.exp()).2;
         let step = (high - low) / (GRID - 1) as f64;
@@ -172,7 +176,7 @@ impl Problem {
             let left = if k == 0 { f64::INFINITY } else { nodes[k - 1].1 };
             let right = nodes.get(k + 1).map_or(f64::INFINITY, |n| n.1);
             if node.1 <= left && node.1 <= right {
-                let found = golden(&at, (node.0 - step).max(low), (node.0 + step).min(high));
+                let found = golden(&at, (node.0 - step).max(low), (node.0 + step).min(high), tolerance);
                 if found.1 < best.1 {
                     best = found;
                 }
@@ -182,12 +186,12 @@ impl Problem {
     }
 }
 
-/// Golden-section search for a minimum in `[a, b]`, to 10⁻¹⁰ of the argument.
-fn golden(f: &dyn Fn(f64) -> f64, mut a: f64, mut b: f64) -> (f64, f64) {
+/// Golden-section search for a minimum in `[a, b]`, to `tolerance` of the argument.
+fn golden(f: &dyn Fn(f64) -> f64, mut a: f64, mut b: f64, tolerance: f64) -> (f64, f64) {
     let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;
     let (mut c, mut d) = (b - ratio * (b - a), a + ratio * (b - a));
     let (mut fc, mut fd) = (f(c), f(d));
-    while b - a > 1e-10 {
+    while b - a > tolerance {
         if fc <= fd {
             (b, d, fd) = (d, c, fc);
             c = b - ratio * (b - a);

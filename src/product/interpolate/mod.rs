@@ -7,12 +7,11 @@ mod prepare;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Artifact, Context, Product};
+use super::{Artifact, Context, Product, output};
 use crate::analysis::interpolate::{Interpolate, Summary};
-use crate::engine::{Handle, OutBand, Outcome, Output, Pass};
+use crate::engine::{Handle, OutBand, Outcome, Pass};
 use crate::error::Result;
 use crate::geostat::Transform;
-use crate::io::geotiff::{CogSink, CreationOptions};
 use crate::io::table::{self, Table};
 use crate::vector::Value;
 
@@ -40,12 +39,10 @@ pub fn add(
     context: &Context,
 ) -> Result<Box<dyn Product>> {
     let bands = bands(&prepared);
-    let creation = CreationOptions::parse(&context.creation)?;
-    let sink = CogSink::create(output, pass.grid(), &bands, &creation, context.overwrite)?;
-    let planes = (0..bands.len()).collect();
+    let file = output::raster(output, pass.grid(), &bands, (0..bands.len()).collect(), context)?;
     let clip = pass.area_of_interest().cloned();
     let analysis = Interpolate::new(Arc::clone(&prepared.predictor), prepared.back.clone(), bands, clip);
-    let handle = pass.add(analysis, vec![Output { sink, planes }])?;
+    let handle = pass.add(analysis, vec![file])?;
     Ok(Box::new(Mapped { handle, output: output.to_owned(), cv: cv.map(Path::to_owned), prepared }))
 }
 
