@@ -4,7 +4,7 @@
 ///
 /// The modified Bessel function is the integral of `exp(−t cosh u) cosh(κu)` over `u ≥ 0` (Abramowitz & Stegun 9.6.24).
 /// The integrand falls doubly exponentially, so the trapezoid rule converges geometrically: the step below leaves an error
-/// under 1e-14. The factor in front is added inside the exponent, so nothing overflows at small `t`.
+/// of 1e-13 at most, by rounding. The factor in front is added inside the exponent, so nothing overflows at small `t`.
 #[must_use]
 pub fn correlation(kappa: f64, t: f64) -> f64 {
     // Below this the correlation of every allowed smoothness (κ ≥ 0.05) differs from 1 by less than 1e-15.
@@ -137,7 +137,8 @@ mod tests {
             for i in 0..4000 {
                 let t = 1e-8 * (1.0065_f64).powi(i);
                 let (got, want) = (table.at(t), correlation(kappa, t));
-                assert!((got - want).abs() < 2e-14, "kappa {kappa} t {t}: {got} {want}");
+                // Exponents near 70 cost the integral itself two or three digits at small t.
+                assert!((got - want).abs() < 3e-13, "kappa {kappa} t {t}: {got} {want}");
             }
             assert_eq!((table.at(0.0), table.at(601.0)), (1.0, 0.0));
         }
