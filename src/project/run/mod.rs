@@ -84,8 +84,24 @@ fn relative(texts: Vec<String>, prepared: &Prepared) -> Vec<String> {
     let base = prepared.project.file.parent().map_or_else(String::new, |p| format!("{}/", p.display()));
     match base.as_str() {
         "" | "/" => texts,
-        base => texts.into_iter().map(|t| t.replace(base, "")).collect(),
+        base => texts.iter().map(|t| without(t, base)).collect(),
     }
+}
+
+/// `text` without the prefix `base` of its paths. Inside a path the same letters stand (`data/x` holds `a/`).
+fn without(text: &str, base: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(base) {
+        let (before, found) = rest.split_at(at);
+        out.push_str(before);
+        let inside = out.chars().last().is_some_and(|c| c.is_alphanumeric() || "/._-".contains(c));
+        if inside {
+            out.push_str(base);
+        }
+        rest = &found[base.len()..];
+    }
+    out + rest
 }
 
 fn about(prepared: &Prepared, context: &Context) -> About {
@@ -97,5 +113,17 @@ fn about(prepared: &Prepared, context: &Context) -> About {
         statement: project.statement.clone(),
         file: project.file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         made_utc: (!context.reproducible).then(now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without;
+
+    #[test]
+    fn folder_is_taken_off_paths_and_not_out_of_them() {
+        assert_eq!(without("a/data/blue.tif band 1 and (a/x)", "a/"), "data/blue.tif band 1 and (x)");
+        assert_eq!(without("data/blue.tif", "a/"), "data/blue.tif");
+        assert_eq!(without("/m/p/x.tif: in /m/p/y", "/m/p/"), "x.tif: in y");
     }
 }
