@@ -40,7 +40,12 @@ pub fn run(args: &Args) -> Result<Finish> {
     if args.common.bbox.is_some() || args.common.aoi.is_some() {
         return Err(Error::usage("info describes whole files; --bbox and --aoi are for verbs that compute"));
     }
-    let source = io::open_raster(&scene::local_file(&args.input)?)?;
+    let mut source = io::open_raster(&scene::local_file(&args.input)?)?;
+    if let Some(crs) = &args.common.assume_crs {
+        let (placed, warning) = scene::assumed::place(source, crs);
+        warning.iter().for_each(|w| context.notes.warn(w));
+        source = placed;
+    }
     let told = scene::told(&source);
     for warning in source.warnings() {
         context.notes.warn(&format!("{}: {warning}", args.input.display()));

@@ -40,6 +40,9 @@ impl Source for Placed {
     fn metadata(&self) -> &[(String, String)] {
         self.inner.metadata()
     }
+    fn storage(&self) -> &[(String, String)] {
+        self.inner.storage()
+    }
     fn layout(&self) -> BlockLayout {
         self.inner.layout()
     }
@@ -48,6 +51,9 @@ impl Source for Placed {
     }
     fn scratch_bytes(&self, window: Window) -> u64 {
         self.inner.scratch_bytes(window)
+    }
+    fn is_empty(&self, window: Window) -> bool {
+        self.inner.is_empty(window)
     }
     fn open(&self) -> Result<Box<dyn Reader>> {
         self.inner.open()

@@ -156,6 +156,7 @@ impl GeoKeys {
                 if crs.is_geographic() {
                     return Err(format!("EPSG:{code} is a geographic system, the file says projected"));
                 }
+                projection::check_unit(self, &crs)?;
                 Ok(Some(crs))
             }
         }

@@ -127,6 +127,22 @@ const ELLIPSOIDS: &[(u16, &str, f64, f64)] = &[
     (7001, "airy", 6_377_563.396, 299.324_964_6),
 ];
 
+/// Compares the unit a file states with that of the system its code names.
+///
+/// # Errors
+/// Both units where they contradict: which one the coordinates follow cannot be known.
+pub(super) fn check_unit(keys: &GeoKeys, crs: &Crs) -> Result<(), String> {
+    if keys.short(id::LINEAR_UNITS).is_none() {
+        return Ok(());
+    }
+    let (stated, expected) = (linear_unit(keys)?, crs.metres_per_unit);
+    // International and US survey feet differ by two millionths.
+    if (stated / expected - 1.0).abs() > 1e-7 {
+        return Err(format!("the file states units of {stated} m, {crs} has units of {expected} m"));
+    }
+    Ok(())
+}
+
 /// `+datum`, or ellipsoid with shift and prime meridian.
 fn datum(keys: &GeoKeys) -> Result<String, String> {
     if let Some(code) = keys.short(key::GEOGRAPHIC).filter(|c| *c != USER_DEFINED) {
@@ -265,6 +281,14 @@ mod tests {
         let crs = k.crs().unwrap().unwrap();
         assert!(crs.definition.contains("+x_0=300000 "), "{}", crs.definition);
         assert!((crs.metres_per_unit - 1200.0 / 3937.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn units_that_contradict_the_code_are_refused() {
+        let k = keys(&[[1024, 1], [3072, 32634], [3076, 9003]], &[]);
+        assert!(k.crs().unwrap_err().contains("EPSG:32634 has units of 1 m"));
+        let k = keys(&[[1024, 1], [3072, 2263], [3076, 9003]], &[]);
+        assert_eq!(k.crs().unwrap().unwrap().epsg, Some(2263));
     }
 
     #[test]
