@@ -77,7 +77,9 @@ impl Analysis for CompositeAnalysis {
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, (): &mut ()) -> Result<()> {
         let (bands, cols) = (self.bands.len(), input.cols());
         let mut planes = vec![vec![0.0; cols]; self.reads.len()];
-        let mut dates: Vec<Vec<f64>> = Vec::new();
+        // Valid dates of one pixel, one after the other.
+        let mut dates: Vec<f64> = Vec::with_capacity(self.reads.len());
+        let mut sorted: Vec<f64> = Vec::new();
         for row in 0..input.rows() {
             for (k, plane) in planes.iter_mut().enumerate() {
                 input.load(k, row, plane);
@@ -86,14 +88,21 @@ impl Analysis for CompositeAnalysis {
                 dates.clear();
                 for date in planes.chunks_exact(bands) {
                     if date.iter().all(|b| b[col].is_finite()) {
-                        dates.push(date.iter().map(|b| b[col]).collect());
+                        dates.extend(date.iter().map(|b| b[col]));
                     }
                 }
-                out.f32_row(bands, row)[col] = dates.len() as f32;
-                if dates.is_empty() || dates.len() < self.least {
+                let count = dates.len() / bands;
+                out.f32_row(bands, row)[col] = count as f32;
+                if count == 0 || count < self.least {
                     continue;
                 }
-                for (k, v) in composite(&dates, self.method, self.red_nir).into_iter().enumerate() {
+                if let CompositeMethod::Quantile(q) = self.method {
+                    for k in 0..bands {
+                        out.f32_row(k, row)[col] = band_quantile(&dates, bands, k, q, &mut sorted) as f32;
+                    }
+                    continue;
+                }
+                for (k, v) in composite(&dates, bands, self.method, self.red_nir).into_iter().enumerate() {
                     out.f32_row(k, row)[col] = v as f32;
                 }
             }
@@ -102,26 +111,30 @@ impl Analysis for CompositeAnalysis {
     }
 }
 
-/// One value a band from at least one date of finite values.
+/// Quantile of band `k` of `bands` over dates that lie one after the other; `sorted` is working memory.
+fn band_quantile(dates: &[f64], bands: usize, k: usize, q: f64, sorted: &mut Vec<f64>) -> f64 {
+    sorted.clear();
+    sorted.extend(dates.iter().skip(k).step_by(bands));
+    sorted.sort_unstable_by(f64::total_cmp);
+    of_sorted(sorted, q).unwrap_or(f64::NAN)
+}
+
+/// One value a band, from finite values of at least one date: `bands` values of the first date, then of the second.
 #[must_use]
-pub fn composite(dates: &[Vec<f64>], method: CompositeMethod, red_nir: (usize, usize)) -> Vec<f64> {
-    let bands = dates.first().map_or(0, Vec::len);
-    let band = |k: usize| dates.iter().map(move |d| d[k]);
+pub fn composite(dates: &[f64], bands: usize, method: CompositeMethod, red_nir: (usize, usize)) -> Vec<f64> {
+    let each = || dates.chunks_exact(bands);
+    let date = |i: usize| dates[i * bands..(i + 1) * bands].to_vec();
     match method {
-        CompositeMethod::Quantile(q) => (0..bands)
-            .map(|k| {
-                let mut values: Vec<f64> = band(k).collect();
-                values.sort_unstable_by(f64::total_cmp);
-                of_sorted(&values, q).unwrap_or(f64::NAN)
-            })
-            .collect(),
+        CompositeMethod::Quantile(q) => {
+            let mut sorted = Vec::new();
+            (0..bands).map(|k| band_quantile(dates, bands, k, q, &mut sorted)).collect()
+        }
         CompositeMethod::Mean => mean(dates, bands),
         CompositeMethod::MaxNdvi => {
             let (red, nir) = red_nir;
-            let ndvi = |d: &Vec<f64>| (d[nir] - d[red]) / (d[nir] + d[red]);
-            dates[best(dates.iter().map(|d| -ndvi(d)))].clone()
+            date(best(each().map(|d| (d[red] - d[nir]) / (d[nir] + d[red]))))
         }
-        CompositeMethod::Medoid => dates[best(dates.iter().map(|d| distances(dates, d)))].clone(),
+        CompositeMethod::Medoid => date(best(each().map(|from| each().map(|d| distance(d, from)).sum()))),
         CompositeMethod::GeometricMedian => geometric_median(dates, bands),
     }
 }
@@ -141,23 +154,20 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
-fn distances(dates: &[Vec<f64>], from: &[f64]) -> f64 {
-    dates.iter().map(|d| distance(d, from)).sum()
-}
-
-fn mean(dates: &[Vec<f64>], bands: usize) -> Vec<f64> {
-    (0..bands).map(|k| dates.iter().map(|d| d[k]).sum::<f64>() / dates.len() as f64).collect()
+fn mean(dates: &[f64], bands: usize) -> Vec<f64> {
+    let count = (dates.len() / bands) as f64;
+    (0..bands).map(|k| dates.iter().skip(k).step_by(bands).sum::<f64>() / count).collect()
 }
 
 /// Weiszfeld's iteration from the mean, with the step of Vardi & Zhang 2000 where the point meets a date.
-fn geometric_median(dates: &[Vec<f64>], bands: usize) -> Vec<f64> {
+fn geometric_median(dates: &[f64], bands: usize) -> Vec<f64> {
     const STEP: f64 = 1e-8;
     const ITERATIONS: usize = 1000;
     let mut at = mean(dates, bands);
     for _ in 0..ITERATIONS {
         let (mut sum, mut weight, mut here) = (vec![0.0; bands], 0.0, 0.0);
         let mut pull = vec![0.0; bands];
-        for date in dates {
+        for date in dates.chunks_exact(bands) {
             let d = distance(date, &at);
             if d < 1e-15 {
                 here += 1.0;
@@ -203,15 +213,14 @@ mod tests {
 
     #[test]
     fn selection_takes_the_earliest_of_equals() {
-        let dates = vec![vec![0.1, 0.5], vec![0.1, 0.5], vec![0.2, 0.3]];
-        assert_eq!(composite(&dates, CompositeMethod::MaxNdvi, (0, 1)), [0.1, 0.5]);
-        assert_eq!(composite(&dates, CompositeMethod::Medoid, (0, 1)), [0.1, 0.5]);
+        let dates = [0.2, 0.3, 0.1, 0.5, 0.1, 0.5, 0.15, 0.2];
+        assert_eq!(composite(&dates, 2, CompositeMethod::MaxNdvi, (0, 1)), [0.1, 0.5]);
+        assert_eq!(composite(&[0.3, 0.1, 0.1, 0.3], 2, CompositeMethod::Medoid, (0, 1)), [0.3, 0.1]);
     }
 
     #[test]
     fn geometric_median_of_a_line_is_its_middle() {
-        let dates: Vec<Vec<f64>> = [0.0, 1.0, 10.0].iter().map(|x| vec![*x, 2.0]).collect();
-        let m = composite(&dates, CompositeMethod::GeometricMedian, (0, 1));
+        let m = composite(&[0.0, 2.0, 1.0, 2.0, 10.0, 2.0], 2, CompositeMethod::GeometricMedian, (0, 1));
         assert!((m[0] - 1.0).abs() < 1e-4 && (m[1] - 2.0).abs() < 1e-12, "{m:?}");
     }
 }

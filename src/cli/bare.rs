@@ -136,7 +136,7 @@ fn compute(
         table: map.table.clone(),
         polygons: map.polygons.clone(),
         min_area_m2: map.patches.min_area,
-        connect: map.patches.connect,
+        connect: map.patches.connect(),
     };
     let name = if target == Surface::Water { "water" } else { "bare" };
     let mut pass = map.common.pass(name, &scene.grid, &context)?;

@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<Finish> {
         table: args.table.clone(),
         polygons: args.polygons.clone(),
         min_area_m2: args.patches.min_area,
-        connect: args.patches.connect,
+        connect: args.patches.connect(),
     };
     let context = args.common.context()?;
     let before = args.scene.open(std::slice::from_ref(&args.before), &args.common, &context)?;

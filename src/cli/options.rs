@@ -82,9 +82,18 @@ pub struct Patches {
     /// Smallest patch that is kept (0.5ha, 5000m2, 0.01km2) [default: all]
     #[arg(long, value_name = "AREA", value_parser = area, default_value = "0ha", hide_default_value = true)]
     pub min_area: f64,
-    /// Neighbours of a pixel that belong to the same patch: 4 by edges, 8 also by corners
-    #[arg(long, value_name = "4|8", value_parser = connect, default_value = "8")]
-    pub connect: Connect,
+    /// Neighbours of a pixel that belong to the same patch: 4 by edges, 8 also by corners [default: 8 with --min-area,
+    /// else 4]
+    #[arg(long, value_name = "4|8", value_parser = connect)]
+    connect: Option<Connect>,
+}
+
+impl Patches {
+    /// Which pixels form a patch.
+    #[must_use]
+    pub fn connect(&self) -> Connect {
+        self.connect.unwrap_or(if self.min_area > 0.0 { Connect::Eight } else { Connect::Four })
+    }
 }
 
 /// Square metres of `0.5ha`, `5000m2` or `0.01km2`.

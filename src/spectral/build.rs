@@ -431,7 +431,7 @@ fn unknown_names(index: &str, ast: &Ast, unknown: &[&str]) -> Error {
         })
         .collect();
     Error::usage(format!(
-        "{index}: neither band nor constant: {}; bands are {}",
+        "{index}: neither a band the scene has nor a constant: {}; bands are {} or common names such as nir",
         parts.join("; "),
         catalogue::BANDS.join(" ")
     ))

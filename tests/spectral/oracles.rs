@@ -245,9 +245,9 @@ fn composites_of_numpy() {
         // Dates with a missing band are left out, as the analysis does.
         let given = case["obs_time_by_band"].as_array().unwrap();
         let valid = |d: &&serde_json::Value| d.as_array().unwrap().iter().all(|v| !v.is_null());
-        let dates: Vec<Vec<f64>> = given.iter().filter(valid).map(numbers).collect();
-        let last = dates[0].len() - 1;
-        let of = |method: &str| composite(&dates, method.parse().unwrap(), (last - 1, last));
+        let dates: Vec<f64> = given.iter().filter(valid).flat_map(numbers).collect();
+        let last = given[0].as_array().unwrap().len() - 1;
+        let of = |method: &str| composite(&dates, last + 1, method.parse().unwrap(), (last - 1, last));
         let close = |method: &str, field: &str, tolerance: f64| {
             for (f, e) in of(method).iter().zip(numbers(&case[field])) {
                 assert!((f - e).abs() < tolerance, "{} {method}: {f} expected {e}", case["id"]);
