@@ -4,7 +4,7 @@ use super::classes::{Breaks, ClassSum, Measures, NODATA};
 use super::formula::Formula;
 use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
 use crate::error::Result;
-use crate::raster::Class;
+use crate::raster::{Class, Ramp};
 
 /// Five classes of change, 1 to 5, from brown to teal: told apart also by those who do not tell red from green.
 #[must_use]
@@ -37,7 +37,10 @@ impl Analysis for ChangeAnalysis {
         let mut spec = Spec {
             name: "change".into(),
             reads: self.formula.reads().to_vec(),
-            writes: vec![OutBand::quantity(&self.name, ""), OutBand::classes("change class", change_classes())],
+            writes: vec![
+                OutBand::quantity(&self.name, "").drawn(Ramp::Difference),
+                OutBand::classes("change class", change_classes()),
+            ],
             scratch_fixed: self.formula.scratch(),
             citations: vec!["Singh 1989, image differencing"],
             ..Spec::default()

@@ -4,7 +4,7 @@ use super::classes::{Breaks, ClassSum, Measures, NODATA};
 use super::formula::Formula;
 use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
 use crate::error::{Error, Result};
-use crate::raster::Class;
+use crate::raster::{Class, Ramp};
 
 /// Breaks of the five classes of mining ecology practice.
 pub const COVER_BREAKS: [f64; 4] = [0.1, 0.3, 0.45, 0.6];
@@ -107,7 +107,7 @@ impl Analysis for CoverAnalysis {
             name: "cover".into(),
             reads: self.formula.reads().to_vec(),
             writes: vec![
-                OutBand::quantity("vegetation cover", "fraction").within(0.0..=1.0),
+                OutBand::quantity("vegetation cover", "fraction").within(0.0..=1.0).drawn(Ramp::Vegetation),
                 OutBand::classes("vegetation cover class", cover_classes()),
             ],
             scratch_fixed: self.formula.scratch(),

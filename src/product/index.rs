@@ -7,12 +7,14 @@ use serde_json::{Map, Value as Json};
 
 use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, number, rows};
+use super::record::Record;
 use super::{Artifact, Context, Product};
 use crate::analysis::formula::Formula;
 use crate::analysis::index::{BandMeans, IndexAnalysis};
-use crate::engine::{Handle, OutBand, Outcome, Pass};
+use crate::engine::{Analysis, Handle, OutBand, Outcome, Pass};
 use crate::error::{Error, Result};
 use crate::io::table::{self, Table};
+use crate::raster::Ramp;
 use crate::scene::Entered;
 use crate::spectral::build::{CATALOGUE_SOURCE, Origin};
 use crate::spectral::named::NAMED;
@@ -68,12 +70,18 @@ pub fn add(
     let sink = output::raster(&options.output, pass.grid(), &bands, (0..bands.len()).collect(), context)?;
     let formula = Formula::new(&builder.graph, &nodes, reads);
     let analysis = IndexAnalysis::new(formula, bands, citations(&options.indices), zones.cloned());
+    let record = Record::new(pass.grid(), &[&scene.scene], &Analysis::spec(&analysis));
     let handle = pass.add(analysis, vec![sink])?;
-    Ok(Box::new(IndexProduct { handle, options: options.clone(), zones: zones.cloned() }))
+    Ok(Box::new(IndexProduct { handle, record, options: options.clone(), zones: zones.cloned() }))
 }
 
 fn band(index: &Index) -> OutBand {
-    let band = OutBand::quantity(&index.name, "");
+    let ramp = match index.domain.as_str() {
+        "vegetation" | "kernel" => Ramp::Vegetation,
+        "soil" | "urban" | "mineral" => Ramp::Soil,
+        _ => Ramp::Neutral,
+    };
+    let band = OutBand::quantity(&index.name, "").drawn(ramp);
     match index.range {
         Some((lo, hi)) => band.within(lo..=hi),
         None => band,
@@ -95,6 +103,7 @@ fn citations(indices: &[Index]) -> Vec<&'static str> {
 
 struct IndexProduct {
     handle: Handle<BandMeans>,
+    record: Record,
     options: IndexOptions,
     zones: Option<Arc<ZoneIndex>>,
 }
@@ -141,6 +150,7 @@ impl Product for IndexProduct {
                 figures: Map::new(),
             });
         }
+        self.record.write(&artifacts, outcome, &counts, context)?;
         Ok(artifacts)
     }
 }

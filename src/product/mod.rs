@@ -9,6 +9,7 @@ pub mod cover;
 pub mod index;
 pub mod interpolate;
 pub mod output;
+pub mod record;
 pub mod samples;
 pub mod survey;
 pub mod zonal;

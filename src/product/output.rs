@@ -13,7 +13,7 @@ use crate::grid::area::{CellAreas, M2_PER_HA, PolygonMeasure};
 use crate::io::atomic::check_output;
 use crate::io::geotiff::{CogSink, CreationOptions};
 use crate::io::table::Table;
-use crate::io::{table, vector};
+use crate::io::{sidecar, table, vector};
 use crate::product::Context;
 use crate::raster::Class;
 use crate::scene::Scene;
@@ -40,7 +40,8 @@ impl Files {
         let inputs: Vec<PathBuf> =
             scenes.iter().flat_map(|s| &s.bands).map(|b| PathBuf::from(b.source.name())).collect();
         let mut seen = HashSet::new();
-        for path in self.rasters.iter().chain(&self.table).chain(&self.polygons) {
+        let sidecar = self.rasters.first().map(|r| sidecar::path_for(r));
+        for path in self.rasters.iter().chain(&self.table).chain(&self.polygons).chain(&sidecar) {
             if !seen.insert(path) {
                 return Err(Error::usage(format!("{}: two outputs have this name", path.display())));
             }

@@ -299,3 +299,51 @@ fn mistakes_are_told_in_one_line() {
     refuse(&[&"bare", &scene, &"-o", &out, &"--bands", &"red=3,nir=4"], 3, &["--method otsu"]);
     refuse(&[&"bare", &scene, &"-o", &out, &"--bands", &BANDS, &"--min-area", &"0.5"], 2, &["0.5ha"]);
 }
+
+#[test]
+fn outputs_are_the_same_bytes_for_any_threads_and_memory() {
+    let Some(b) = bench() else { return };
+    let scene = b.scene("20190130");
+    let names = ["m.tif", "m.qml", "m.tif.json", "m.csv", "m.geojson"];
+    let mut made: Vec<Vec<Vec<u8>>> = Vec::new();
+    for (threads, memory) in [("1", "256MiB"), ("5", "2GiB")] {
+        let (map, table, polygons) = (b.out("m.tif"), b.out("m.csv"), b.out("m.geojson"));
+        let output = b.run(&[
+            &"bare",
+            &scene,
+            &"-o",
+            &map,
+            &"--bands",
+            &BANDS,
+            &"--table",
+            &table,
+            &"--polygons",
+            &polygons,
+            &"--min-area",
+            &"1ha",
+            &"--overwrite",
+            &"--reproducible",
+            &"--threads",
+            &threads,
+            &"--memory",
+            &memory,
+        ]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        made.push(names.iter().map(|n| std::fs::read(b.out(n)).unwrap()).collect());
+    }
+    for (k, name) in names.iter().enumerate().filter(|(_, n)| !n.ends_with(".json")) {
+        assert!(made[0][k] == made[1][k], "{name} differs");
+    }
+    // The sidecar tells the command line, which differs; all else in it is the same.
+    let sidecar = |k: usize| {
+        let mut v: serde_json::Value = serde_json::from_slice(&made[k][2]).unwrap();
+        let properties = v["properties"].as_object_mut().unwrap();
+        properties.remove("regrow:arguments");
+        properties.remove("processing:lineage");
+        v
+    };
+    assert_eq!(sidecar(0), sidecar(1));
+    let counts = &sidecar(0)["properties"]["regrow:counts"];
+    assert_eq!(counts["nir"]["cells"], 120_000);
+    assert_eq!(sidecar(0)["properties"]["datetime"], "2019-01-30T00:00:00Z");
+}
