@@ -82,6 +82,7 @@ impl Common {
             arguments: std::env::args().skip(1).map(|a| mask_secrets(&a)).collect(),
             overwrite: self.overwrite,
             reproducible: self.reproducible,
+            sidecars: true,
             creation: self.creation.clone(),
         })
     }

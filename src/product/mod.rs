@@ -70,6 +70,8 @@ pub struct Context {
     pub overwrite: bool,
     /// No time stamps in outputs.
     pub reproducible: bool,
+    /// Products write provenance beside their outputs; a project does it itself, with hashes of inputs it knows already.
+    pub sidecars: bool,
     /// Creation options of rasters (`COMPRESS=ZSTD`), as given.
     pub creation: Vec<(String, String)>,
 }
@@ -107,6 +109,7 @@ pub(crate) fn tests_context() -> Context {
         arguments: Vec::new(),
         overwrite: false,
         reproducible: true,
+        sidecars: true,
         creation: Vec::new(),
     }
 }

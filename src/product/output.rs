@@ -40,7 +40,7 @@ impl Files {
         let inputs: Vec<PathBuf> =
             scenes.iter().flat_map(|s| &s.bands).map(|b| PathBuf::from(b.source.name())).collect();
         let mut seen = HashSet::new();
-        let sidecar = self.rasters.first().map(|r| sidecar::path_for(r));
+        let sidecar = self.rasters.first().filter(|_| context.sidecars).map(|r| sidecar::path_for(r));
         for path in self.rasters.iter().chain(&self.table).chain(&self.polygons).chain(&sidecar) {
             if !seen.insert(path) {
                 return Err(Error::usage(format!("{}: two outputs have this name", path.display())));

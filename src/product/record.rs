@@ -1,5 +1,6 @@
 //! Provenance of a product: what is known when it is added, completed by what its pass found.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Map, json};
@@ -47,7 +48,7 @@ impl Record {
         self.decisions.push(text);
     }
 
-    /// Writes the sidecar beside the first artifact, once all of them are complete.
+    /// Writes the sidecar beside the first artifact, once all of them are complete, where the context wants it.
     ///
     /// # Errors
     /// Reading inputs and outputs for their hashes, or writing.
@@ -58,6 +59,9 @@ impl Record {
         counts: &crate::engine::Counts,
         context: &Context,
     ) -> Result<()> {
+        if !context.sidecars {
+            return Ok(());
+        }
         let mut all = Map::new();
         for c in outcome.channels.iter().filter(|c| self.channels.contains(&c.name)) {
             let causes = json!({ "cells": c.cells, "nodata": c.nodata, "masked": c.masked,
@@ -74,6 +78,7 @@ impl Record {
             dates: self.dates,
             arguments: context.arguments.clone(),
             inputs: self.inputs,
+            known: BTreeMap::new(),
             decisions: self.decisions,
             citations: self.citations,
             counts: all,

@@ -57,6 +57,7 @@ pub fn run(prepared: &Prepared, context: &Context, kept: &Kept) -> Result<Finish
     let _lock = OutputLock::take(&folder.join("run.json"))?;
     // Every existing output is ours or may be replaced: `own` made sure.
     context.overwrite = true;
+    context.sidecars = false;
 
     let mut made = Made::default();
     rasters::make(prepared, &folder, &context, &mut made)?;
