@@ -1,6 +1,6 @@
 //! Options that mean the same in every verb.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -95,6 +95,7 @@ impl Common {
     pub fn pass(&self, name: &str, grid: &Grid, context: &Context) -> Result<Pass> {
         let Some(path) = &self.aoi else { return Ok(Pass::new(name, grid.clone())) };
         let layer = crate::io::vector::read(&crate::scene::local_file(path)?, None)?;
+        context.notes.reads(path, None);
         let whole = AreaOfInterest::new(&layer, grid)?;
         let Some(window) = whole.window(grid) else {
             return Err(Error::input(format!(
@@ -200,6 +201,9 @@ impl SceneArgs {
 fn tell(scene: &Scene, context: &Context) {
     scene.warnings.iter().for_each(|w| context.notes.warn(w));
     scene.decisions.iter().for_each(|d| context.notes.decide(d));
+    for source in scene.bands.iter().map(|b| &b.source).chain(scene.masks.iter().map(|m| &m.source)) {
+        context.notes.reads(Path::new(source.name()), scene.date.as_deref());
+    }
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::engine::Progress;
 use crate::error::{Error, Kind, Result, one_line};
-use crate::product::Notes;
+use crate::product::{Notes, Record};
 
 /// Form of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -145,6 +146,7 @@ pub struct Console {
     quiet: bool,
     verbose: bool,
     told: Mutex<HashSet<String>>,
+    record: Mutex<Record>,
     run: Mutex<Option<Running>>,
 }
 
@@ -159,7 +161,7 @@ impl Console {
     /// `quiet` leaves warnings and errors; `verbose` adds decisions.
     #[must_use]
     pub fn new(quiet: bool, verbose: bool) -> Self {
-        Self { quiet, verbose, told: Mutex::default(), run: Mutex::default() }
+        Self { quiet, verbose, told: Mutex::default(), record: Mutex::default(), run: Mutex::default() }
     }
 
     /// Says a line once: the same remark about many files of a kind is not repeated.
@@ -177,9 +179,17 @@ impl Console {
 
 impl Notes for Console {
     fn warn(&self, text: &str) {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).remark(format!("warning: {text}"));
         self.say("warning", text);
     }
+    fn reads(&self, path: &Path, date: Option<&str>) {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).reads(path, date);
+    }
+    fn record(&self) -> Record {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
     fn decide(&self, text: &str) {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).remark(text.to_owned());
         if self.verbose {
             self.say("info", text);
         }

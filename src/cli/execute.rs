@@ -1,12 +1,12 @@
 //! From a filled pass to its outputs: `--explain`, the run, what follows it, and `--json`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::args::Common;
 use super::{Finish, console, size};
 use crate::engine::{Outcome, Pass, Plan};
 use crate::error::Result;
-use crate::product::{Artifact, Context, Product};
+use crate::product::{Artifact, Context, Product, provenance};
 
 /// Runs a pass and finishes its products: the tail every verb shares. With `--explain` it prints the plan instead and
 /// touches nothing; with `--json` it prints one document.
@@ -20,12 +20,15 @@ pub fn execute(pass: Pass, products: Vec<Box<dyn Product>>, common: &Common, con
         explain(&plan, common)?;
         return Ok(Finish::Done);
     }
+    let (grid, citations) = (pass.grid().clone(), pass.citations());
     let mut outcome = pass.run(&context.limits, context.progress.as_ref(), &context.cancel)?;
     doubt(&outcome, context);
     let mut artifacts = Vec::new();
     for product in products {
         artifacts.extend(product.finish(&mut outcome, context)?);
     }
+    // Last: a product exists only when its sidecar does.
+    provenance::write(&artifacts, Some(&grid), &citations, &outcome, context)?;
     report(&artifacts, &outcome, common)?;
     Ok(Finish::Done)
 }
@@ -57,16 +60,7 @@ pub fn report(artifacts: &[Artifact], outcome: &Outcome, common: &Common) -> Res
                         "figures": Value::Object(a.figures.clone()) })
             })
             .collect();
-        let channels: Map<String, Value> = outcome
-            .channels
-            .iter()
-            .map(|c| {
-                let counts = json!({ "cells": c.cells, "nodata": c.nodata, "masked": c.masked,
-                                     "out_of_range": c.out_of_range, "clipped": c.clipped });
-                (c.name.clone(), counts)
-            })
-            .collect();
-        return console::print_json(&json!({ "outputs": outputs, "channels": channels,
+        return console::print_json(&json!({ "outputs": outputs, "channels": provenance::channels(outcome),
                                             "peak_bytes": outcome.peak_bytes }));
     }
     if !common.quiet {

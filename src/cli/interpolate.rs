@@ -11,11 +11,11 @@ use crate::error::{Error, Result};
 use crate::geostat::Transform;
 use crate::grid::{Crs, Grid, Window};
 use crate::io::atomic::check_output;
-use crate::io::table;
-use crate::product::Context;
+use crate::io::{sidecar, table};
 use crate::product::interpolate::{self, InterpolateOptions, Method, VariogramSource};
 use crate::product::output::Files;
 use crate::product::samples::{self, SampleSet};
+use crate::product::{Context, provenance};
 
 /// Arguments.
 #[derive(clap::Args, Debug)]
@@ -91,6 +91,13 @@ pub fn run(args: &Args) -> Result<Finish> {
     let options = args.options();
     options.check()?;
     check_outputs(args, &context)?;
+    let variogram = match &args.variogram {
+        VariogramSource::File(path) => Some(path),
+        _ => None,
+    };
+    for input in [&args.input].into_iter().chain(&args.like).chain(&args.at).chain(variogram) {
+        context.notes.reads(input, None);
+    }
     let (set, grid) = match (&args.like, args.res, &args.at) {
         (Some(like), _, _) => on_grid_of(args, like, &context)?,
         (None, Some(res), _) => on_new_grid(args, res, &context)?,
@@ -111,6 +118,7 @@ fn check_outputs(args: &Args, context: &Context) -> Result<()> {
     check_output(&args.output, args.common.overwrite, &inputs)?;
     if args.at.is_some() {
         table::check_extension(&args.output)?;
+        check_output(&sidecar::path_for(&args.output), args.common.overwrite, &inputs)?;
     } else {
         Files { rasters: vec![args.output.clone()], ..Files::default() }.check(&[], context)?;
     }
@@ -214,6 +222,7 @@ fn at_points(args: &Args, points: &Path, options: &InterpolateOptions, context: 
     if let Some(cv) = &args.cv {
         artifacts.push(interpolate::write_cv(&prepared, cv, context.overwrite)?);
     }
+    provenance::write(&artifacts, None, &[], &Outcome::default(), context)?;
     execute::report(&artifacts, &Outcome::default(), &args.common)?;
     Ok(Finish::Done)
 }

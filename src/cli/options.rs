@@ -69,6 +69,7 @@ impl Zones {
     pub fn build(&self, grid: &Grid, context: &Context) -> Result<Option<Arc<ZoneIndex>>> {
         let Some(path) = &self.zones else { return Ok(None) };
         let layer = io::vector::read(&crate::scene::local_file(path)?, None)?;
+        context.notes.reads(path, None);
         let zones = ZoneIndex::build(&layer, grid, self.id.as_deref()).map_err(|e| e.context(path.display()))?;
         layer.warnings.iter().chain(zones.warnings()).for_each(|w| context.notes.warn(w));
         zones.decisions().iter().for_each(|d| context.notes.decide(d));

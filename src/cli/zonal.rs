@@ -9,7 +9,7 @@ use super::execute::execute;
 use crate::analysis::zonal::Statistic;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
-use crate::io::{atomic, open_raster, vector};
+use crate::io::{atomic, sidecar, open_raster, vector};
 use crate::product::zonal::{self, ZonalOptions, ZonalRaster};
 use crate::product::{Context, Product};
 use crate::scene::{Alignment, assumed, extent, local_file};
@@ -60,7 +60,10 @@ pub fn run(args: &Args) -> Result<Finish> {
     }
     let zones_path = local_file(&args.zones)?;
     inputs.push(zones_path.clone());
-    atomic::check_output(&args.output, args.common.overwrite, &inputs)?;
+    for path in [&args.output, &sidecar::path_for(&args.output)] {
+        atomic::check_output(path, args.common.overwrite, &inputs)?;
+    }
+    inputs.iter().for_each(|i| context.notes.reads(i, None));
     let layer = vector::read(&zones_path, args.zones_layer.as_deref())?;
     let grids: Vec<(&str, &Grid)> = rasters.iter().map(|r| (r.source.name(), r.source.grid())).collect();
     let mut grid = extent::common(&grids, Some(Alignment::Union))?;

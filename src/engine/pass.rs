@@ -191,6 +191,18 @@ impl Pass {
         Ok(Handle { index: self.jobs.len() - 1, partial: PhantomData })
     }
 
+    /// Sources of the methods of all analyses, each once.
+    #[must_use]
+    pub fn citations(&self) -> Vec<&'static str> {
+        let mut all = Vec::new();
+        for citation in self.jobs.iter().flat_map(|j| &j.spec.citations) {
+            if !all.contains(citation) {
+                all.push(citation);
+            }
+        }
+        all
+    }
+
     /// Says what would be done.
     ///
     /// # Errors

@@ -7,7 +7,6 @@ use serde_json::{Map, Value as Json};
 
 use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, number, rows};
-use super::record::Record;
 use super::survey::Survey;
 use super::{Artifact, Context, Product};
 use crate::analysis::bare::{BareRule, Parts, Surface, SurfaceAnalysis, surface_results};
@@ -142,15 +141,13 @@ pub fn add(
     let bands = Analysis::spec(&analysis).writes;
     let sink = output::raster(&options.output, pass.grid(), &bands, vec![0], context)?;
     let grid = pass.grid().clone();
-    let mut record = Record::new(pass.grid(), &[&scene.scene], &Analysis::spec(&analysis));
-    record.decide(format!("{:?} by {:?}, smallest patch {least} pixels", options.target, options.rule));
+    context.notes.decide(&format!("{:?} by {:?}, smallest patch {least} pixels", options.target, options.rule));
     let handle = pass.add(analysis, vec![sink])?;
-    Ok(Box::new(BareProduct { handle, record, options: options.clone(), zones: zones.cloned(), grid, measured }))
+    Ok(Box::new(BareProduct { handle, options: options.clone(), zones: zones.cloned(), grid, measured }))
 }
 
 struct BareProduct {
     handle: Handle<ClassSum>,
-    record: Record,
     options: BareOptions,
     zones: Option<Arc<ZoneIndex>>,
     grid: Grid,
@@ -159,7 +156,6 @@ struct BareProduct {
 
 impl Product for BareProduct {
     fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
-        let counts = outcome.counts_of(&self.handle);
         let sum = outcome.take(&self.handle)?;
         let options = &self.options;
         let (name, title) = match options.target {
@@ -215,7 +211,6 @@ impl Product for BareProduct {
             let figures = Map::from_iter([("polygons_count".to_owned(), Json::from(count))]);
             artifacts.push(artifact(path, format!("{name}-polygons"), format!("{title}: polygons"), figures));
         }
-        self.record.write(&artifacts, outcome, &counts, context)?;
         Ok(artifacts)
     }
 }

@@ -8,7 +8,6 @@ use serde_json::{Map, Value as Json};
 
 use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, class_table, hectare_column};
-use super::record::Record;
 use super::{Artifact, Context, Notes, Product};
 use crate::analysis::change::{ChangeAnalysis, change_classes};
 use crate::analysis::classes::{Breaks, ClassSum, Measures};
@@ -140,19 +139,17 @@ pub fn add(
     }
     let grid = pass.grid().clone();
     let measured = analysis.measures.tally.is_some();
-    let mut record = Record::new(pass.grid(), &[&before.scene, &after.scene], &Analysis::spec(&analysis));
-    record.decide(format!(
+    context.notes.decide(&format!(
         "difference of {} after minus before, classes by {:?}",
         options.index.formula,
         options.breaks.values()
     ));
     let handle = pass.add(analysis, outputs)?;
-    Ok(Box::new(ChangeProduct { handle, record, options: options.clone(), zones: zones.cloned(), grid, measured }))
+    Ok(Box::new(ChangeProduct { handle, options: options.clone(), zones: zones.cloned(), grid, measured }))
 }
 
 struct ChangeProduct {
     handle: Handle<ClassSum>,
-    record: Record,
     options: ChangeOptions,
     zones: Option<Arc<ZoneIndex>>,
     grid: Grid,
@@ -161,7 +158,6 @@ struct ChangeProduct {
 
 impl Product for ChangeProduct {
     fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
-        let counts = outcome.counts_of(&self.handle);
         let sum = outcome.take(&self.handle)?;
         let options = &self.options;
         let name = &options.index.name;
@@ -204,7 +200,6 @@ impl Product for ChangeProduct {
             let figures = Map::from_iter([("polygons_count".to_owned(), Json::from(count))]);
             artifacts.push(artifact(path, "change-polygons", format!("Loss and gain of {name}"), figures));
         }
-        self.record.write(&artifacts, outcome, &counts, context)?;
         Ok(artifacts)
     }
 }

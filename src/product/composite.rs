@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use serde_json::Map;
 
 use super::output::{self, Files};
-use super::record::Record;
 use super::{Artifact, Context, Product};
 use crate::analysis::composite::{CompositeAnalysis, CompositeMethod};
-use crate::engine::{Analysis, Handle, OutBand, Outcome, Pass};
+use crate::engine::{Analysis, OutBand, Outcome, Pass};
 use crate::error::{Error, Result};
 use crate::raster::Role;
 use crate::scene::Entered;
@@ -65,29 +64,20 @@ pub fn add(
     let analysis = CompositeAnalysis { reads, bands, method: options.method, red_nir, least: options.least.max(1) };
     let writes = Analysis::spec(&analysis).writes;
     let sink = output::raster(&options.output, pass.grid(), &writes, (0..writes.len()).collect(), context)?;
-    let record = Record::new(pass.grid(), &opened, &Analysis::spec(&analysis));
-    let handle = pass.add(analysis, vec![sink])?;
+    pass.add(analysis, vec![sink])?;
     let figures = Map::from_iter([("dates_count".to_owned(), scenes.len().into())]);
-    let artifact = Artifact {
+    Ok(Box::new(CompositeProduct(Artifact {
         path: options.output.clone(),
         role: "composite".into(),
         title: "Composite of several dates".into(),
         figures,
-    };
-    Ok(Box::new(CompositeProduct { handle, record, artifact }))
+    })))
 }
 
-struct CompositeProduct {
-    handle: Handle<()>,
-    record: Record,
-    artifact: Artifact,
-}
+struct CompositeProduct(Artifact);
 
 impl Product for CompositeProduct {
-    fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
-        let counts = outcome.counts_of(&self.handle);
-        let artifacts = vec![self.artifact];
-        self.record.write(&artifacts, outcome, &counts, context)?;
-        Ok(artifacts)
+    fn finish(self: Box<Self>, _: &mut Outcome, _: &Context) -> Result<Vec<Artifact>> {
+        Ok(vec![self.0])
     }
 }

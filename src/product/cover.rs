@@ -7,7 +7,6 @@ use serde_json::{Map, Value as Json};
 
 use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, class_table, hectare_column};
-use super::record::Record;
 use super::survey::Survey;
 use super::{Artifact, Context, Product};
 use crate::analysis::classes::{Breaks, ClassSum, Measures};
@@ -91,16 +90,14 @@ pub fn add(
     if let Some(path) = &options.classes {
         outputs.push(output::raster(path, pass.grid(), &bands, vec![1], context)?);
     }
-    let mut record = Record::new(pass.grid(), &[&scene.scene], &Analysis::spec(&analysis));
     let (soil, vegetation) = (options.endmembers.soil(), options.endmembers.vegetation());
-    record.decide(format!("cover of {}: soil {soil}, full vegetation {vegetation}", options.index.formula));
+    context.notes.decide(&format!("cover of {}: soil {soil}, full vegetation {vegetation}", options.index.formula));
     let handle = pass.add(analysis, outputs)?;
-    Ok(Box::new(CoverProduct { handle, record, options: options.clone(), zones: zones.cloned(), measured }))
+    Ok(Box::new(CoverProduct { handle, options: options.clone(), zones: zones.cloned(), measured }))
 }
 
 struct CoverProduct {
     handle: Handle<ClassSum>,
-    record: Record,
     options: CoverOptions,
     zones: Option<Arc<ZoneIndex>>,
     measured: bool,
@@ -108,7 +105,6 @@ struct CoverProduct {
 
 impl Product for CoverProduct {
     fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
-        let counts = outcome.counts_of(&self.handle);
         let sum = outcome.take(&self.handle)?;
         let options = &self.options;
         let classes = cover_classes();
@@ -139,7 +135,6 @@ impl Product for CoverProduct {
             table::write(path, &table, context.overwrite)?;
             artifacts.push(artifact(path, "cover-table", "Hectares by class of cover", Map::new()));
         }
-        self.record.write(&artifacts, outcome, &counts, context)?;
         Ok(artifacts)
     }
 }

@@ -7,11 +7,10 @@ use serde_json::{Map, Value as Json};
 
 use super::bands::{bind, lookup, of_scene, settings_for};
 use super::output::{self, Files, number, rows};
-use super::record::Record;
 use super::{Artifact, Context, Product};
 use crate::analysis::formula::Formula;
 use crate::analysis::index::{BandMeans, IndexAnalysis};
-use crate::engine::{Analysis, Handle, OutBand, Outcome, Pass};
+use crate::engine::{Handle, OutBand, Outcome, Pass};
 use crate::error::{Error, Result};
 use crate::io::table::{self, Table};
 use crate::raster::Ramp;
@@ -70,9 +69,8 @@ pub fn add(
     let sink = output::raster(&options.output, pass.grid(), &bands, (0..bands.len()).collect(), context)?;
     let formula = Formula::new(&builder.graph, &nodes, reads);
     let analysis = IndexAnalysis::new(formula, bands, citations(&options.indices), zones.cloned());
-    let record = Record::new(pass.grid(), &[&scene.scene], &Analysis::spec(&analysis));
     let handle = pass.add(analysis, vec![sink])?;
-    Ok(Box::new(IndexProduct { handle, record, options: options.clone(), zones: zones.cloned() }))
+    Ok(Box::new(IndexProduct { handle, options: options.clone(), zones: zones.cloned() }))
 }
 
 fn band(index: &Index) -> OutBand {
@@ -103,7 +101,6 @@ fn citations(indices: &[Index]) -> Vec<&'static str> {
 
 struct IndexProduct {
     handle: Handle<BandMeans>,
-    record: Record,
     options: IndexOptions,
     zones: Option<Arc<ZoneIndex>>,
 }
@@ -150,7 +147,6 @@ impl Product for IndexProduct {
                 figures: Map::new(),
             });
         }
-        self.record.write(&artifacts, outcome, &counts, context)?;
         Ok(artifacts)
     }
 }

@@ -9,13 +9,13 @@ pub mod cover;
 pub mod index;
 pub mod interpolate;
 pub mod output;
-pub mod record;
+pub mod provenance;
 pub mod samples;
 pub mod survey;
 pub mod zonal;
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::engine::{Cancel, Limits, Outcome, Progress};
 use crate::error::Result;
@@ -26,30 +26,68 @@ pub trait Notes: Send + Sync {
     fn warn(&self, text: &str);
     /// A decision taken (scale, mask, duplicate policy), kept in provenance.
     fn decide(&self, text: &str);
+    /// A file that is read, with the acquisition date where it is a scene; kept in provenance.
+    fn reads(&self, _path: &Path, _date: Option<&str>) {}
+    /// What was kept so far.
+    fn record(&self) -> Record {
+        Record::default()
+    }
+}
+
+/// What happened in a run, for provenance: everything once, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Files that were read.
+    pub inputs: Vec<PathBuf>,
+    /// Acquisition dates.
+    pub dates: Vec<String>,
+    /// Decisions and warnings.
+    pub remarks: Vec<String>,
+}
+
+impl Record {
+    /// Adds a file and its date.
+    pub fn reads(&mut self, path: &Path, date: Option<&str>) {
+        if !self.inputs.iter().any(|p| p == path) {
+            self.inputs.push(path.to_owned());
+        }
+        if let Some(date) = date.filter(|d| !self.dates.iter().any(|known| known == d)) {
+            self.dates.push(date.to_owned());
+        }
+    }
+
+    /// Adds a remark.
+    pub fn remark(&mut self, text: String) {
+        if !self.remarks.contains(&text) {
+            self.remarks.push(text);
+        }
+    }
 }
 
 /// Notes kept in memory.
 #[derive(Default)]
-pub struct KeptNotes(Mutex<Vec<String>>);
+pub struct KeptNotes(Mutex<Record>);
 
 impl KeptNotes {
-    /// The notes so far.
+    /// The remarks so far.
     #[must_use]
     pub fn all(&self) -> Vec<String> {
-        self.0.lock().map(|v| v.clone()).unwrap_or_default()
+        self.record().remarks
     }
 }
 
 impl Notes for KeptNotes {
     fn warn(&self, text: &str) {
-        if let Ok(mut v) = self.0.lock() {
-            v.push(format!("warning: {text}"));
-        }
+        self.decide(&format!("warning: {text}"));
     }
     fn decide(&self, text: &str) {
-        if let Ok(mut v) = self.0.lock() {
-            v.push(text.to_owned());
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remark(text.to_owned());
+    }
+    fn reads(&self, path: &Path, date: Option<&str>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).reads(path, date);
+    }
+    fn record(&self) -> Record {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::engine::{OutBand, Overview};
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Window};
 use crate::io::atomic::{self, AtomicFile};
+use crate::io::lock::OutputLock;
 use crate::io::style;
 use crate::raster::{Dtype, Encoded, OutPlane, Sink};
 
@@ -347,6 +348,8 @@ impl Sink for CogSink {
         drop(spool);
 
         let path = self.file.path().to_owned();
+        // Held until the companions are there too.
+        let _lock = OutputLock::take(&path)?;
         let extras = self.extras(&path, &stats)?;
         let name = path.display();
         self.file
