@@ -158,7 +158,7 @@ fn item(p: &Provenance, created: Option<&str>) -> Result<Value> {
     Ok(item)
 }
 
-/// The acquisition: one date, or the first and the last. Without one the time of processing stands for it.
+/// The acquisition: one date, or the first and the last. Without one a span of two centuries stands for "unknown".
 fn times(properties: &mut Map<String, Value>, dates: &[String], created: Option<&str>) {
     let midnight = |d: &String| format!("{d}T00:00:00Z");
     match (dates.iter().min(), dates.iter().max()) {
@@ -168,7 +168,13 @@ fn times(properties: &mut Map<String, Value>, dates: &[String], created: Option<
             properties.insert("end_datetime".into(), format!("{last}T23:59:59Z").into());
         }
         (Some(date), _) => drop(properties.insert("datetime".into(), midnight(date).into())),
-        _ => drop(properties.insert("datetime".into(), created.into())),
+        _ => {
+            // STAC must have a time. A span without information is honest; the time of processing would not be.
+            properties.insert("datetime".into(), Value::Null);
+            properties.insert("start_datetime".into(), "1900-01-01T00:00:00Z".into());
+            properties.insert("end_datetime".into(), "2100-01-01T00:00:00Z".into());
+            properties.insert("regrow:date".into(), "unknown".into());
+        }
     }
     if let Some(created) = created {
         properties.insert("created".into(), created.into());
@@ -240,7 +246,10 @@ fn media_type(path: &Path) -> Option<&'static str> {
 fn footprint(grid: &Grid) -> Option<(Value, [f64; 4])> {
     let to = Transform::new(grid.crs()?, &Crs::from_epsg(4326).ok()?).ok()?;
     let affine = grid.place()?;
-    let mut ring = outline(grid, affine).into_iter().map(|(x, y)| to.point(x, y).ok()).collect::<Option<Vec<_>>>()?;
+    let mut ring = outline(grid, affine)
+        .into_iter()
+        .map(|(x, y)| to.point(x, y).ok().map(|p| (tidy(p.0), tidy(p.1))))
+        .collect::<Option<Vec<_>>>()?;
     let span = |ring: &[(f64, f64)]| {
         ring.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), p| (lo.min(p.0), hi.max(p.0)))
     };
@@ -259,6 +268,11 @@ fn footprint(grid: &Grid) -> Option<(Value, [f64; 4])> {
     let part = |w: f64, e: f64| json!([[[w, south], [e, south], [e, north], [w, north], [w, south]]]);
     let parts = [part(west, 180.0), part(-180.0, east)];
     Some((json!({ "type": "MultiPolygon", "coordinates": parts }), [west, south, east, north]))
+}
+
+/// Degrees to a tenth of a millimetre.
+fn tidy(degrees: f64) -> f64 {
+    (degrees * 1e9).round() / 1e9
 }
 
 /// The edge of a grid, counter-clockwise on a north-up map, with points between the corners since straight edges bend when
@@ -341,7 +355,7 @@ mod tests {
         let item: Value = serde_json::from_slice(&std::fs::read(write(&p, false).unwrap()).unwrap()).unwrap();
         let properties = &item["properties"];
         assert!(properties["created"].as_str().unwrap().ends_with('Z'));
-        assert_eq!(properties["datetime"], properties["created"]);
+        assert_eq!((&properties["datetime"], &properties["regrow:date"]), (&Value::Null, &json!("unknown")));
         assert_eq!((&item["geometry"], item.get("bbox")), (&Value::Null, None));
     }
 
