@@ -9,7 +9,7 @@ use super::execute::execute;
 use crate::analysis::zonal::Statistic;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
-use crate::io::{atomic, sidecar, open_raster, vector};
+use crate::io::{atomic, open_raster, sidecar, vector};
 use crate::product::zonal::{self, ZonalOptions, ZonalRaster};
 use crate::product::{Context, Product};
 use crate::scene::{Alignment, assumed, extent, local_file};
