@@ -141,7 +141,15 @@ pub fn add(
     let bands = Analysis::spec(&analysis).writes;
     let sink = output::raster(&options.output, pass.grid(), &bands, vec![0], context)?;
     let grid = pass.grid().clone();
-    context.notes.decide(&format!("{:?} by {:?}, smallest patch {least} pixels", options.target, options.rule));
+    let rule = match (options.target, options.rule) {
+        (Surface::Bare, BareRule::Both { ndvi, bsi }) => format!("bare: NDVI below {ndvi} and BSI above {bsi}"),
+        (Surface::Bare, BareRule::Ndvi(threshold)) => format!("bare: NDVI not above {threshold}"),
+        _ => {
+            "water: MNDWI above 0 and NDVI below 0.2, or NDWI above 0.1, or AWEInsh above 0, as far as there are bands"
+                .to_owned()
+        }
+    };
+    context.notes.decide(&format!("{rule}; patches of fewer than {} pixels left out", least.max(1)));
     let handle = pass.add(analysis, vec![sink])?;
     Ok(Box::new(BareProduct { handle, options: options.clone(), zones: zones.cloned(), grid, measured }))
 }

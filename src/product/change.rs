@@ -140,9 +140,9 @@ pub fn add(
     let grid = pass.grid().clone();
     let measured = analysis.measures.tally.is_some();
     context.notes.decide(&format!(
-        "difference of {} after minus before, classes by {:?}",
+        "difference of {} after minus before, classes split at {}",
         options.index.formula,
-        options.breaks.values()
+        options.breaks.values().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     ));
     let handle = pass.add(analysis, outputs)?;
     Ok(Box::new(ChangeProduct { handle, options: options.clone(), zones: zones.cloned(), grid, measured }))

@@ -101,7 +101,7 @@ impl Ramp {
     #[must_use]
     pub fn colour(self, t: f64) -> Rgb {
         let a = self.anchors();
-        let at = t.max(0.0).min(1.0) * (a.len() - 1) as f64;
+        let at = if t.is_nan() { 0.0 } else { t.clamp(0.0, 1.0) } * (a.len() - 1) as f64;
         let low = (at.floor() as usize).min(a.len() - 2);
         let part = at - low as f64;
         let mix = |i: usize| (f64::from(a[low][i]) * (1.0 - part) + f64::from(a[low + 1][i]) * part).round() as u8;
