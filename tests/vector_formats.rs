@@ -1,5 +1,7 @@
 //! Vector formats: what is written reads back the same; damaged layers are one clear error.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in helpers too")]
+
 use std::path::Path;
 
 use regrow::grid::Crs;

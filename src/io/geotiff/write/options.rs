@@ -59,8 +59,6 @@ pub struct CreationOptions {
     pub overviews: bool,
     /// Blocks of nodata only are left out, and free space is not checked beforehand.
     pub sparse: bool,
-    /// Quantities get a QGIS style beside the file too; classes always do. No `--co` key: whoever makes the file decides.
-    pub styles: bool,
 }
 
 impl Default for CreationOptions {
@@ -73,7 +71,6 @@ impl Default for CreationOptions {
             bigtiff: BigTiff::IfNeeded,
             overviews: true,
             sparse: false,
-            styles: false,
         }
     }
 }
@@ -224,7 +221,6 @@ mod tests {
             bigtiff: BigTiff::Yes,
             overviews: false,
             sparse: true,
-            styles: false,
         };
         assert_eq!(o, want);
     }
