@@ -1,5 +1,7 @@
 //! Reference systems, areas and zonal statistics against PROJ, GeographicLib and exactextract.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in helpers too")]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -189,7 +191,7 @@ fn star(x: f64, y: f64, radius: f64, points: usize) -> Polygon {
     let ring = |r: f64, dent: f64| -> Vec<(f64, f64)> {
         let at = |i: usize| {
             let a = std::f64::consts::TAU * (i % (2 * points)) as f64 / (2 * points) as f64;
-            let r = if i % 2 == 0 { r } else { r * dent };
+            let r = if i.is_multiple_of(2) { r } else { r * dent };
             (x + r * a.cos(), y + r * a.sin())
         };
         (0..=2 * points).map(at).collect()
