@@ -13,6 +13,43 @@ pub struct Moments {
     pub max: f64,
 }
 
+/// Independent sums of [`Moments::of_each`].
+const LANES: usize = 16;
+
+struct Sums {
+    /// Whole numbers; as f64 they share the width of the sums.
+    count: [f64; LANES],
+    sum: [f64; LANES],
+    min: [f64; LANES],
+    max: [f64; LANES],
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        let (zero, inf) = ([0.0; LANES], [f64::INFINITY; LANES]);
+        Self { count: zero, sum: zero, min: inf, max: inf.map(|x: f64| -x) }
+    }
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add<T: Copy>(&mut self, chunk: &[T; LANES], wide: impl Fn(T) -> f64) {
+        for (i, v) in chunk.iter().enumerate() {
+            self.one(i, wide(*v));
+        }
+    }
+
+    #[inline(always)]
+    fn one(&mut self, i: usize, x: f64) {
+        let valid = !x.is_nan();
+        self.count[i] += if valid { 1.0 } else { 0.0 };
+        self.sum[i] += if valid { x } else { 0.0 };
+        // Comparisons with NaN are false, so it is passed over.
+        self.min[i] = if x < self.min[i] { x } else { self.min[i] };
+        self.max[i] = if x > self.max[i] { x } else { self.max[i] };
+    }
+}
+
 impl Default for Moments {
     fn default() -> Self {
         Self { count: 0, mean: 0.0, squares: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY }
@@ -36,22 +73,37 @@ impl Moments {
     /// Moments of finite values; NaN is not counted. Two passes over the slice: sum, then deviations from the mean.
     #[must_use]
     pub fn of(values: &[f64]) -> Self {
-        let mut m = Self::default();
-        let mut sum = 0.0;
-        for &x in values {
-            let valid = !x.is_nan();
-            m.count += u64::from(valid);
-            sum += if valid { x } else { 0.0 };
-            // min and max of f64 pass over NaN.
-            m.min = m.min.min(x);
-            m.max = m.max.max(x);
+        Self::of_each(values, |x| x)
+    }
+
+    /// As [`Moments::of`] for the numbers `wide` makes of the values; NaN is not counted. Sums run in a fixed number of
+    /// lanes, so that they vectorise and have the same bits on every processor.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_each<T: Copy>(values: &[T], wide: impl Fn(T) -> f64 + Copy) -> Self {
+        let mut first = Sums::default();
+        let (whole, rest) = values.as_chunks::<LANES>();
+        whole.iter().for_each(|chunk| first.add(chunk, wide));
+        rest.iter().enumerate().for_each(|(i, v)| first.one(i, wide(*v)));
+        let count = first.count.iter().sum::<f64>();
+        if count == 0.0 {
+            return Self::default();
         }
-        if m.count > 0 {
-            m.mean = sum / m.count as f64;
-            let squared = |x: f64| if x.is_nan() { 0.0 } else { (x - m.mean) * (x - m.mean) };
-            m.squares = values.iter().map(|&x| squared(x)).sum();
+        let mean = first.sum.iter().sum::<f64>() / count;
+        let mut squares = [0.0; LANES];
+        let squared = |v: T| {
+            let x = wide(v);
+            if x.is_nan() { 0.0 } else { (x - mean) * (x - mean) }
+        };
+        for chunk in whole {
+            for (s, v) in squares.iter_mut().zip(chunk) {
+                *s += squared(*v);
+            }
         }
-        m
+        squares.iter_mut().zip(rest).for_each(|(s, v)| *s += squared(*v));
+        let min = first.min.into_iter().fold(f64::INFINITY, f64::min);
+        let max = first.max.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        Self { count: count as u64, mean, squares: squares.iter().sum(), min, max }
     }
 
     /// Counts what another one counted.
