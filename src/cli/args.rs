@@ -83,6 +83,7 @@ impl Common {
             overwrite: self.overwrite,
             reproducible: self.reproducible,
             sidecars: true,
+            styles: false,
             creation: self.creation.clone(),
         })
     }

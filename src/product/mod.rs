@@ -110,6 +110,8 @@ pub struct Context {
     pub reproducible: bool,
     /// Products write provenance beside their outputs; a project does it itself, with hashes of inputs it knows already.
     pub sidecars: bool,
+    /// Quantities get a QGIS style too, as those of a project do; classes always have one.
+    pub styles: bool,
     /// Creation options of rasters (`COMPRESS=ZSTD`), as given.
     pub creation: Vec<(String, String)>,
 }
@@ -148,6 +150,7 @@ pub(crate) fn tests_context() -> Context {
         overwrite: false,
         reproducible: true,
         sidecars: true,
+        styles: false,
         creation: Vec::new(),
     }
 }

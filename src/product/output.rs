@@ -63,7 +63,7 @@ impl Files {
 /// # Errors
 /// As [`CogSink::create`].
 pub fn raster(path: &Path, grid: &Grid, bands: &[OutBand], planes: Vec<usize>, context: &Context) -> Result<Output> {
-    let options = CreationOptions::parse(&context.creation)?;
+    let options = CreationOptions { styles: context.styles, ..CreationOptions::parse(&context.creation)? };
     let chosen: Vec<OutBand> = planes.iter().map(|p| bands[*p].clone()).collect();
     Ok(Output { sink: CogSink::create(path, grid, &chosen, &options, context.overwrite)?, planes })
 }

@@ -37,6 +37,15 @@ fn outputs_are_kept_unless_overwrite_is_given() {
 }
 
 #[test]
+fn verbs_style_classes_alone() {
+    let folder = Folder::new();
+    good(&folder, &["index", "NDVI", "scene.tif", "-o", "ndvi.tif"]);
+    good(&folder, &["cover", "scene.tif", "-o", "cover.tif", "--classes", "classes.tif"]);
+    let styles: Vec<_> = folder.made().into_iter().filter(|n| n.ends_with(".qml")).collect();
+    assert_eq!(styles, ["classes.qml"]);
+}
+
+#[test]
 fn explain_touches_nothing() {
     let folder = Folder::new();
     let run = good(&folder, &["index", "NDVI", "scene.tif", "-o", "out.tif", "--explain"]);

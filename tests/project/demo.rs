@@ -43,6 +43,9 @@ fn demo_makes_the_whole_job_and_its_figures_do_not_move() {
         "ndvi_before.tif",
         "bare_after.gpkg",
         "ndvi_before.tif.json",
+        "ndvi_before.qml",
+        "bare_after.qml",
+        "soil_zinc_mg_kg.qml",
     ] {
         assert!(folder.join(file).exists(), "{file}");
     }

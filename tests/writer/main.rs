@@ -345,9 +345,15 @@ fn companions_of_an_older_file_do_not_stay() {
     let e = CogSink::create(&path, &picture.grid, &picture.bands, &o, false).err().unwrap();
     assert!(e.kind() == Kind::Usage && e.to_string().contains("--overwrite"), "{e}");
     write::write_over(&path, &picture, &o);
-    let mut names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    names.sort();
-    assert_eq!(names, ["a.qml", "a.tif"]);
+    let names = || {
+        let mut v: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        v.sort();
+        v
+    };
+    assert_eq!(names(), ["a.tif"]);
+    // A project asks for a style of a quantity too.
+    write::write_over(&path, &picture, &CreationOptions { styles: true, ..o });
+    assert_eq!(names(), ["a.qml", "a.tif"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::engine::{Handle, OutBand, Outcome, Pass};
 use crate::error::Result;
 use crate::geostat::Transform;
 use crate::io::table::{self, Table};
+use crate::raster::Ramp;
 use crate::vector::Value;
 
 pub use at::predict_at;
@@ -52,7 +53,7 @@ fn bands(prepared: &Prepared) -> Vec<OutBand> {
         .iter()
         .enumerate()
         .map(|(i, name)| match i {
-            0 => OutBand::quantity(name, prepared.unit),
+            0 => OutBand::quantity(name, prepared.unit).drawn(Ramp::Soil),
             1 => OutBand::quantity(name, &prepared.sd_unit()).within(0.0..=f64::INFINITY),
             _ => OutBand::quantity(name, "").within(0.0..=1.0),
         })

@@ -58,6 +58,7 @@ pub fn run(prepared: &Prepared, context: &Context, kept: &Kept) -> Result<Finish
     // Every existing output is ours or may be replaced: `own` made sure.
     context.overwrite = true;
     context.sidecars = false;
+    context.styles = true;
 
     let mut made = Made::default();
     rasters::make(prepared, &folder, &context, &mut made)?;

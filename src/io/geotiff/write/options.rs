@@ -59,6 +59,8 @@ pub struct CreationOptions {
     pub overviews: bool,
     /// Blocks of nodata only are left out, and free space is not checked beforehand.
     pub sparse: bool,
+    /// Quantities get a QGIS style beside the file too; classes always do. No `--co` key: whoever makes the file decides.
+    pub styles: bool,
 }
 
 impl Default for CreationOptions {
@@ -71,6 +73,7 @@ impl Default for CreationOptions {
             bigtiff: BigTiff::IfNeeded,
             overviews: true,
             sparse: false,
+            styles: false,
         }
     }
 }
@@ -221,6 +224,7 @@ mod tests {
             bigtiff: BigTiff::Yes,
             overviews: false,
             sparse: true,
+            styles: false,
         };
         assert_eq!(o, want);
     }

@@ -65,8 +65,8 @@ struct Block {
 
 impl CogSink {
     /// A sink for `bands` of one type on `grid`. The file appears under `path` when the sink is finished; dropped before,
-    /// nothing stays. Class bands get a colour table where they are the only band; their names go into GDAL's `.aux.xml`. A
-    /// QGIS style (`.qml`) lies beside the file: names and colours of classes, the ramp of a quantity.
+    /// nothing stays. Class bands get a colour table where they are the only band; their names go into GDAL's `.aux.xml`, and
+    /// names and colours into a QGIS style (`.qml`) beside the file; quantities have one where the options ask for it.
     ///
     /// # Errors
     /// Usage: the output exists without `overwrite`, is no regular file, or the options do not fit the type. Input: the
@@ -102,7 +102,7 @@ impl CogSink {
         let classes = bands.iter().all(|b| b.overview == Overview::Mode);
         let predictor = options.predictor_for(dtype, classes)?;
         let place = keys::place(grid).map_err(|e| e.context(format!("writing {name}")))?;
-        let styled = styled(bands);
+        let styled = styled(bands, options);
         for companion in COMPANIONS.iter().map(|c| beside(path, c)).chain(styled.then(|| style::path_for(path))) {
             if !overwrite && companion.exists() {
                 return Err(Error::usage(format!(
@@ -385,7 +385,7 @@ impl CogSink {
     fn extras(&self, path: &Path, stats: &[BandStats]) -> Result<Vec<AtomicFile>> {
         let names = metadata::category_names(&self.bands).map(|xml| (beside(path, ".aux.xml"), xml));
         let band = &self.bands[0];
-        let style = styled(&self.bands).then(|| {
+        let style = styled(&self.bands, &self.options).then(|| {
             let s = &stats[0];
             (style::path_for(path), style::document(band, s.min, s.max, s.mean, s.stdev()))
         });
@@ -418,10 +418,11 @@ fn places(chunks: &[Chunk], start: u64) -> (Vec<u64>, Vec<u32>) {
     chunks.iter().map(place).unzip()
 }
 
-/// Classes and single quantities are styled; of several quantities the first is, where it has a ramp of its own (reflectance
-/// bands have none: QGIS composes them).
-fn styled(bands: &[OutBand]) -> bool {
-    bands.first().is_some_and(|b| bands.len() == 1 || !b.classes.is_empty() || b.ramp != Ramp::default())
+/// Classes are always styled. Where quantities are, of several the first is, if it has a ramp of its own (reflectance bands
+/// have none: QGIS composes them).
+fn styled(bands: &[OutBand], options: &CreationOptions) -> bool {
+    let quantity = |b: &OutBand| options.styles && (bands.len() == 1 || b.ramp != Ramp::default());
+    bands.first().is_some_and(|b| !b.classes.is_empty() || quantity(b))
 }
 
 /// The nodata value all bands (of one type) share: NaN for floats, none where an integer band states none.
