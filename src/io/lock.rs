@@ -1,6 +1,7 @@
 //! One writer per output: an advisory lock on a hidden file beside it.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -35,9 +36,7 @@ impl OutputLock {
     /// [`Kind::Locked`] where another live run holds it; [`Kind::Io`] where the lock file cannot be made.
     pub fn take(path: &Path) -> Result<Self> {
         let folder = folder_of(path).canonicalize().map_err(|e| write_error(path, 0, &e))?;
-        let mut name = hidden_stem(path);
-        name.push(".lock");
-        let key = folder.join(name);
+        let key = folder.join(lock_name(hidden_stem(path)));
         let mut held = held();
         if let Some(h) = held.get_mut(&key) {
             h.users += 1;
@@ -92,6 +91,17 @@ impl Drop for OutputLock {
 
 fn held() -> MutexGuard<'static, BTreeMap<PathBuf, Held>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// True for the temporaries and the lock of the output `path`, which a killed run leaves behind.
+pub(crate) fn is_hidden_file_of(name: &OsStr, path: &Path) -> bool {
+    let stem = hidden_stem(path);
+    is_temporary(name, &stem) || lock_name(stem) == name
+}
+
+fn lock_name(mut stem: OsString) -> OsString {
+    stem.push(".lock");
+    stem
 }
 
 /// Opens and locks the file `key`; false where the file system has no locks.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::io::atomic::write_bytes;
+use crate::io::lock::is_hidden_file_of;
 
 /// First line of the project file that marks a folder as the demo's own.
 const MARK: &str = "# The project file of `regrow demo`.";
@@ -41,10 +42,10 @@ pub fn unpack(folder: &Path) -> Result<PathBuf> {
             return Err(Error::usage(format!("{}: is not a folder; name another with -o", folder.display())));
         }
         Ok(_) => {
-            let mut entries = std::fs::read_dir(folder)
+            let entries = std::fs::read_dir(folder)
                 .map_err(|e| Error::from_io(&format!("reading the folder {}", folder.display()), &e))?;
             let ours = std::fs::read_to_string(&project).is_ok_and(|t| t.starts_with(MARK));
-            if !ours && entries.next().is_some() {
+            if !ours && !entries.flatten().all(|e| is_hidden_file_of(&e.file_name(), &project)) {
                 return Err(Error::usage(format!(
                     "{}: holds files that no demo made; name an empty or new folder with -o",
                     folder.display()
@@ -56,13 +57,15 @@ pub fn unpack(folder: &Path) -> Result<PathBuf> {
     let make = |path: &Path| {
         std::fs::create_dir_all(path).map_err(|e| Error::from_io(&format!("making the folder {}", path.display()), &e))
     };
-    make(&folder.join("data"))?;
+    make(folder)?;
+    // The project file comes first: it marks the folder as ours, however early the run ends.
     for (name, bytes) in FILES {
         let path = folder.join(name);
         // Files that are right already keep their time stamps.
         if std::fs::read(&path).is_ok_and(|old| old == *bytes) {
             continue;
         }
+        path.parent().map_or(Ok(()), make)?;
         write_bytes(&path, bytes, true)?;
     }
     Ok(project)
@@ -81,6 +84,12 @@ mod tests {
         std::fs::write(folder.join("data/red.tif"), b"damaged").unwrap();
         unpack(&folder).unwrap();
         assert!(std::fs::metadata(folder.join("data/red.tif")).unwrap().len() > 100_000);
+        // A run that was killed while it wrote its first file.
+        let begun = base.path().join("begun");
+        std::fs::create_dir(&begun).unwrap();
+        std::fs::write(begun.join(".demo.toml.regrow-7-0.part"), b"#").unwrap();
+        std::fs::write(begun.join(".demo.toml.regrow.lock"), b"").unwrap();
+        unpack(&begun).unwrap();
         let foreign = base.path().join("mine");
         std::fs::create_dir(&foreign).unwrap();
         std::fs::write(foreign.join("thesis.txt"), b"x").unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests stop at the first surprise")]
 
+mod again;
 mod brumadinho;
 mod demo;
 mod report;

@@ -1,10 +1,9 @@
 //! Result tables: CSV and JSON by extension.
 
-use std::io::Write;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::io::atomic::AtomicFile;
+use crate::io::atomic::write_bytes;
 use crate::vector::Value;
 
 /// A result table: named columns, every one with its unit in its name.
@@ -42,9 +41,7 @@ pub fn check_extension(path: &Path) -> Result<()> {
 pub fn write(path: &Path, table: &Table, overwrite: bool) -> Result<()> {
     check_extension(path)?;
     let data = if path.extension().is_some_and(|e| e == "json") { json(table)? } else { csv(table)? };
-    let mut file = AtomicFile::create(path, overwrite)?;
-    file.write_all(&data).map_err(|e| Error::from_io(&format!("writing {}", path.display()), &e))?;
-    file.commit()
+    write_bytes(path, &data, overwrite)
 }
 
 fn csv(table: &Table) -> Result<Vec<u8>> {

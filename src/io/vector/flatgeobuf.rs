@@ -1,7 +1,7 @@
 //! FlatGeobuf through the crates `flatgeobuf` and `geozero`; geometries pass as WKB.
 
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::path::Path;
 
 use flatgeobuf::{
@@ -14,7 +14,7 @@ use geozero::{ColumnValue, CoordDimensions, PropertyProcessor, ToWkb};
 use super::{all_points, wkb};
 use crate::error::{Error, Result};
 use crate::grid::Crs;
-use crate::io::atomic::AtomicFile;
+use crate::io::atomic::write_bytes;
 use crate::vector::{Feature, Geometry, Layer, Value};
 
 fn bad(e: impl std::fmt::Display) -> Error {
@@ -99,7 +99,11 @@ pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
     let wkt = code.and_then(crs_definitions::from_code).map(|d| d.wkt);
     let crs = FgbCrs { code: code.map_or(0, i32::from), org: code.map(|_| "EPSG"), wkt, ..FgbCrs::default() };
     let options = FgbWriterOptions { crs, ..FgbWriterOptions::default() };
-    let mut writer = FgbWriter::create_with_options(&layer.name, kind, options).map_err(|e| fail(&e))?;
+    // The writer spools to a nameless file in the system's folder for them.
+    let mut writer = FgbWriter::create_with_options(&layer.name, kind, options).map_err(|e| {
+        let folder = std::env::temp_dir();
+        fail(&format!("a temporary file in {}: {e}; set TMPDIR to a folder that can be written", folder.display()))
+    })?;
     let kinds: Vec<ColumnType> = (0..layer.columns.len()).map(|i| column_type(layer, i)).collect();
     for (column, kind) in layer.columns.iter().zip(&kinds) {
         writer.add_column(column, *kind, |_, _| {});
@@ -117,9 +121,7 @@ pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
     }
     let mut data = Vec::new();
     writer.write(&mut data).map_err(|e| fail(&e))?;
-    let mut file = AtomicFile::create(path, overwrite)?;
-    file.write_all(&data).map_err(|e| Error::from_io(&format!("writing {}", path.display()), &e))?;
-    file.commit()
+    write_bytes(path, &data, overwrite)
 }
 
 /// Stores a value in its column's type; a missing value is left out, which FlatGeobuf reads as null.

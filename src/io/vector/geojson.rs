@@ -1,7 +1,7 @@
 //! GeoJSON (RFC 7946) with the older `crs` member, and newline-delimited features.
 
 use std::fmt;
-use std::io::Write;
+use std::fmt::Write;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::MAX_TEXT_BYTES;
 use crate::error::{Error, Result};
 use crate::grid::{Crs, transform::Transform};
-use crate::io::atomic::AtomicFile;
+use crate::io::atomic::write_bytes;
 use crate::vector::{Feature, Geometry, Layer, Polygon, Ring, Value};
 
 #[derive(Deserialize)]
@@ -231,20 +231,18 @@ pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
             "geometry": json_geometry(&feature.geometry, to_lonlat.as_ref())?,
         }));
     }
-    let mut file = AtomicFile::create(path, overwrite)?;
-    let fail = |e: std::io::Error| Error::from_io(&format!("writing {}", path.display()), &e);
     let crs = if to_lonlat.is_some() { "" } else { "\"crs\": null,\n" };
-    let head = format!(
+    let mut text = format!(
         "{{\n\"type\": \"FeatureCollection\",\n\"name\": {},\n{crs}\"features\": [\n",
         Json::from(layer.name.as_str())
     );
-    file.write_all(head.as_bytes()).map_err(fail)?;
     for (i, feature) in features.iter().enumerate() {
-        let end = if i + 1 < features.len() { ",\n" } else { "\n" };
-        file.write_all(format!("{feature}{end}").as_bytes()).map_err(fail)?;
+        let end = if i + 1 < features.len() { "," } else { "" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{feature}{end}");
     }
-    file.write_all(b"]\n}\n").map_err(fail)?;
-    file.commit()
+    text.push_str("]\n}\n");
+    write_bytes(path, text.as_bytes(), overwrite)
 }
 
 /// The JSON form of an attribute; NaN, which JSON cannot hold, is null.

@@ -1,6 +1,5 @@
 //! GeoPackage: SQLite with a registry of layers and a small header before each WKB geometry.
 
-use std::io::Write;
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
@@ -9,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use super::{all_points, wkb};
 use crate::error::{Error, Result};
 use crate::grid::{Crs, crs::CrsKind};
-use crate::io::atomic::AtomicFile;
+use crate::io::atomic::write_bytes;
 use crate::vector::{Feature, Geometry, Layer, Value};
 
 fn sql(e: rusqlite::Error) -> Error {
@@ -177,9 +176,7 @@ pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
         .map_err(bug)?;
     fill(&db, layer, kind, srs as i32).map_err(bug)?;
     let data = db.serialize("main").map_err(bug)?;
-    let mut file = AtomicFile::create(path, overwrite)?;
-    file.write_all(&data).map_err(|e| Error::from_io(&format!("writing {}", path.display()), &e))?;
-    file.commit()
+    write_bytes(path, &data, overwrite)
 }
 
 // The time of `last_change` is fixed: outputs are the same bytes whatever the clock; provenance is in the sidecar.

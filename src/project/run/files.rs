@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Made;
 use crate::error::{Error, Result};
-use crate::io::atomic::write_bytes;
+use crate::io::atomic::{write_bytes, write_error};
+use crate::io::lock::OutputLock;
 use crate::io::sidecar::{self, Asset, Provenance, sha256};
 use crate::io::table::{self, Table};
 use crate::product::Context;
@@ -16,12 +17,22 @@ use crate::project::summary::{FileFacts, Summary};
 use crate::vector::Value;
 use serde_json::{Value as Json, json};
 
-/// Makes the folder and checks that every output that is there already was made by an earlier run, or may be replaced.
+/// Names of the outputs that a run has begun, a line each; it goes when `run.json` lists them. A run that ended before leaves
+/// it, so that the next one knows the files as its own.
+const BEGUN: &str = ".run.json.regrow.begun";
+
+/// Makes the folder of a run and keeps other runs out of it.
+pub(super) fn lock(folder: &Path) -> Result<OutputLock> {
+    std::fs::create_dir_all(folder).map_err(|e| write_error(folder, 0, &e))?;
+    OutputLock::take(&folder.join("run.json"))
+}
+
+/// Checks that every output that is there already was made by an earlier run, or may be replaced, and notes that they are
+/// this run's from now on.
 pub(super) fn own(folder: &Path, prepared: &Prepared, context: &Context) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|e| Error::from_io(&format!("making the folder {}", folder.display()), &e))?;
     let ours = earlier_outputs(folder);
-    for planned in layout::outputs(prepared) {
+    let all = layout::outputs(prepared);
+    for planned in &all {
         let path = folder.join(&planned.path);
         match std::fs::symlink_metadata(&path) {
             Err(_) => {}
@@ -37,15 +48,17 @@ pub(super) fn own(folder: &Path, prepared: &Prepared, context: &Context) -> Resu
             }
         }
     }
-    Ok(())
+    let names: Vec<_> = all.iter().map(|o| o.path.as_str()).collect();
+    replace(&folder.join(BEGUN), &(names.join("\n") + "\n"))
 }
 
-/// Outputs that the `run.json` of a folder lists.
+/// Outputs that the `run.json` of a folder lists, and those of a run that did not come so far.
 fn earlier_outputs(folder: &Path) -> BTreeSet<String> {
     let text = std::fs::read_to_string(folder.join("run.json")).unwrap_or_default();
     let document: Json = serde_json::from_str(&text).unwrap_or_default();
     let listed = document["outputs"].as_array().into_iter().flatten();
-    listed.filter_map(|o| o["path"].as_str().map(str::to_owned)).collect()
+    let begun = std::fs::read_to_string(folder.join(BEGUN)).unwrap_or_default();
+    listed.filter_map(|o| o["path"].as_str()).chain(begun.lines()).map(str::to_owned).collect()
 }
 
 /// Replaces a file whole.
@@ -118,7 +131,10 @@ pub(super) fn write(
         run["threads"] = json!(context.limits.threads);
         run["memory_bytes"] = json!(context.limits.memory);
     }
-    replace(&folder.join("run.json"), &pretty(&run)?)
+    replace(&folder.join("run.json"), &pretty(&run)?)?;
+    // Left behind it does no harm: all it names are outputs of this run.
+    let _ = std::fs::remove_file(folder.join(BEGUN));
+    Ok(())
 }
 
 fn pretty(document: &Json) -> Result<String> {

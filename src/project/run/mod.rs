@@ -42,6 +42,8 @@ pub struct Finished {
     pub summary: Summary,
     /// Folder of the outputs.
     pub folder: PathBuf,
+    /// Other runs stay out until the report is written too.
+    _lock: OutputLock,
 }
 
 /// Makes everything a project asks for, but the report. Outputs of an earlier run of a project in the same folder are
@@ -53,8 +55,8 @@ pub fn run(prepared: &Prepared, context: &Context, kept: &Kept) -> Result<Finish
     let started = std::time::Instant::now();
     let folder = prepared.project.output.value.clone();
     let mut context = context.clone();
+    let lock = files::lock(&folder)?;
     files::own(&folder, prepared, &context).map_err(|e| prepared.project.output.wrap(&e))?;
-    let _lock = OutputLock::take(&folder.join("run.json"))?;
     // Every existing output is ours or may be replaced: `own` made sure.
     context.overwrite = true;
     context.sidecars = false;
@@ -78,7 +80,7 @@ pub fn run(prepared: &Prepared, context: &Context, kept: &Kept) -> Result<Finish
     summary.warnings = relative(kept.warnings(), prepared);
     summary.decisions = relative(kept.decisions(), prepared);
     files::write(&folder, prepared, &context, &mut made, &mut summary, started)?;
-    Ok(Finished { summary, folder })
+    Ok(Finished { summary, folder, _lock: lock })
 }
 
 /// Texts with paths below the folder of the project file told relative to it.
