@@ -12,7 +12,7 @@ use regrow::engine::{
 use regrow::error::Result;
 use regrow::grid::{Affine, Grid, Window};
 use regrow::io::memory::MemorySource;
-use regrow::raster::{Band, BlockLayout, Dtype, Encoded, OutPlane, Sink, Source};
+use regrow::raster::{Band, BlockLayout, Dtype, Encoded, Finished, Sink, Source};
 
 const EDGE: usize = 4096;
 const CELLS: usize = EDGE * EDGE;
@@ -21,8 +21,8 @@ const CELLS: usize = EDGE * EDGE;
 struct Drain;
 
 impl Sink for Drain {
-    fn encode(&self, _window: Window, planes: Vec<OutPlane>) -> Result<Encoded> {
-        black_box(&planes);
+    fn encode(&self, _window: Window, planes: &[Finished<'_>]) -> Result<Encoded> {
+        black_box(planes);
         Ok(Encoded { bytes: 0, data: Box::new(()) })
     }
     fn commit(&self, _window: Window, _encoded: Encoded) -> Result<()> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use regrow::engine::{Analysis, Cancel, Channel, Limits, OutBand, Output, Pass, Silent, Spec, TileIn, TileOut};
 use regrow::error::Result;
 use regrow::grid::{Affine, Grid, Window};
-use regrow::raster::{Band, BlockLayout, Dtype, Encoded, OutPlane, Raw, Reader, Samples, Sink, Source};
+use regrow::raster::{Band, BlockLayout, Dtype, Encoded, Finished, Raw, Reader, Samples, Sink, Source};
 
 /// Pixels made while reading; a file of any size without a file.
 struct Synthetic {
@@ -56,8 +56,8 @@ impl Reader for Making {
 struct Halving;
 
 impl Sink for Halving {
-    fn encode(&self, _window: Window, planes: Vec<OutPlane>) -> Result<Encoded> {
-        let bytes: usize = planes.iter().map(|p| p.len() * p.dtype().bytes() / 2).sum();
+    fn encode(&self, _window: Window, planes: &[Finished<'_>]) -> Result<Encoded> {
+        let bytes: usize = planes.iter().map(|f| f.plane.len() * f.plane.dtype().bytes() / 2).sum();
         Ok(Encoded { bytes: bytes as u64, data: Box::new(vec![7u8; bytes]) })
     }
     fn commit(&self, _window: Window, _encoded: Encoded) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::means::Means;
+use super::means::ZoneMeans;
 use super::outlines::{Outlines, Tracing};
 use super::tally::{ClassAreas, ClassTally};
 use crate::engine::{Partial, Spec, TileIn, TileOut};
@@ -58,8 +58,8 @@ pub struct Measures {
 pub struct ClassSum {
     /// Areas by class, of the raster and by zone; empty without a tally.
     pub areas: ClassAreas,
-    /// Means of the quantity.
-    pub means: Means,
+    /// Means of the quantity by zone.
+    pub means: ZoneMeans,
     /// Outlines of patches.
     pub outlines: Outlines,
 }
@@ -82,7 +82,7 @@ impl Measures {
     /// Adds what an analysis needs for these measures to its statement of memory.
     pub fn state(&self, spec: &mut Spec) {
         spec.scratch_per_cell += self.tally.as_ref().map_or(0, ClassTally::scratch_per_cell) + 1;
-        spec.scratch_fixed += self.tally.as_ref().map_or(0, ClassTally::scratch_fixed) + Means::bytes(self.zones());
+        spec.scratch_fixed += self.tally.as_ref().map_or(0, ClassTally::scratch_fixed) + ZoneMeans::bytes(self.zones());
     }
 
     /// Bytes held for the whole pass.
@@ -109,8 +109,8 @@ impl Measures {
         if let Some(tally) = &self.tally {
             tally.add(input.window, classes, &mut sum.areas)?;
         }
-        if let Some(OutPlane::F32(values)) = quantity {
-            sum.means.add(self.zones(), input.window, values);
+        if let (Some(OutPlane::F32(values)), Some(zones)) = (quantity, self.zones()) {
+            sum.means.add(zones, input.window, values, |v| !v.is_nan());
         }
         if let Some(tracing) = &self.tracing {
             sum.outlines.add(tracing, input, classes.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::formula::Formula;
-use super::means::Means;
+use super::means::ZoneMeans;
 use crate::engine::{Analysis, OutBand, Partial, Spec, TileIn, TileOut};
 use crate::error::Result;
 use crate::raster::OutPlane;
@@ -30,14 +30,14 @@ impl IndexAnalysis {
     }
 }
 
-/// Means of each band as written, of the raster and by zone.
+/// Means of each band as written, by zone; empty without zones.
 #[derive(Debug, Default)]
-pub struct BandMeans(pub Vec<Means>);
+pub struct BandMeans(pub Vec<ZoneMeans>);
 
 impl Partial for BandMeans {
     fn merge(&mut self, next: Self) {
         if self.0.len() < next.0.len() {
-            self.0.resize(next.0.len(), Means::default());
+            self.0.resize(next.0.len(), ZoneMeans::default());
         }
         self.0.iter_mut().zip(next.0).for_each(|(a, b)| a.merge(b));
     }
@@ -52,7 +52,7 @@ impl Analysis for IndexAnalysis {
             reads: self.formula.reads().to_vec(),
             writes: self.bands.clone(),
             scratch_per_cell: 4 + self.zones.as_ref().map_or(0, |_| ZoneIndex::SCRATCH_PER_CELL),
-            scratch_fixed: self.formula.scratch() + self.bands.len() as u64 * Means::bytes(self.zones.as_ref()),
+            scratch_fixed: self.formula.scratch() + self.bands.len() as u64 * ZoneMeans::bytes(self.zones.as_ref()),
             citations: self.citations.clone(),
             ..Spec::default()
         }
@@ -63,7 +63,6 @@ impl Analysis for IndexAnalysis {
     }
 
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, partial: &mut BandMeans) -> Result<()> {
-        partial.0.resize(self.bands.len(), Means::default());
         self.formula.rows(input, |row, results| {
             for (k, values) in results.iter().enumerate() {
                 for (o, &v) in out.f32_row(k, row).iter_mut().zip(values) {
@@ -72,12 +71,11 @@ impl Analysis for IndexAnalysis {
             }
             Ok(())
         })?;
+        let Some(zones) = &self.zones else { return Ok(()) };
+        partial.0.resize(self.bands.len(), ZoneMeans::default());
         for ((plane, band), means) in out.planes.iter().zip(&self.bands).zip(&mut partial.0) {
             let OutPlane::F32(values) = plane else { continue };
-            // The engine makes nodata of what is not finite or out of range, after this; the means leave it out too.
-            let keep = |v: &f32| if v.is_finite() && band.valid.contains(&f64::from(*v)) { *v } else { f32::NAN };
-            let kept: Vec<f32> = values.iter().map(keep).collect();
-            means.add(self.zones.as_ref(), input.window, &kept);
+            means.add(zones, input.window, values, |v| v.is_finite() && band.valid.contains(&f64::from(v)));
         }
         Ok(())
     }

@@ -1,11 +1,10 @@
-//! Means of a quantity over the raster and over zones, weighted by exact coverage.
+//! Means of a quantity over zones, weighted by exact coverage.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::Partial;
 use crate::grid::Window;
-use crate::numeric::Moments;
 use crate::vector::ZoneIndex;
 
 /// Sum of `c·v` and of `c` over the cells of a zone.
@@ -15,34 +14,27 @@ struct Weighted {
     weight: f64,
 }
 
-/// Moments of the raster and coverage-weighted means of the zones met so far.
+/// Coverage-weighted means of the zones met so far. The mean of the whole raster is among the moments the engine takes.
 #[derive(Clone, Debug, Default)]
-pub struct Means {
-    /// Every valid cell once.
-    pub scene: Moments,
-    zones: BTreeMap<usize, Weighted>,
-}
+pub struct ZoneMeans(BTreeMap<usize, Weighted>);
 
-impl Partial for Means {
+impl Partial for ZoneMeans {
     fn merge(&mut self, next: Self) {
-        self.scene.merge(&next.scene);
-        for (zone, w) in next.zones {
-            let own = self.zones.entry(zone).or_default();
+        for (zone, w) in next.0 {
+            let own = self.0.entry(zone).or_default();
             own.sum += w.sum;
             own.weight += w.weight;
         }
     }
 }
 
-impl Means {
-    /// Adds the values of a tile in row order; NaN is left out.
-    pub fn add(&mut self, zones: Option<&Arc<ZoneIndex>>, window: Window, values: &[f32]) {
-        values.iter().for_each(|v| self.scene.add(f64::from(*v)));
-        let Some(zones) = zones else { return };
+impl ZoneMeans {
+    /// Adds the values of a tile in row order; what `keep` says no to is left out.
+    pub fn add(&mut self, zones: &ZoneIndex, window: Window, values: &[f32], keep: impl Fn(f32) -> bool) {
         zones.cover(window, |zone, row, col, fractions| {
-            let own = self.zones.entry(zone).or_default();
+            let own = self.0.entry(zone).or_default();
             for (v, c) in values[row * window.cols + col..].iter().zip(fractions) {
-                if !v.is_nan() {
+                if keep(*v) {
                     own.sum += c * f64::from(*v);
                     own.weight += c;
                 }
@@ -50,33 +42,15 @@ impl Means {
         });
     }
 
-    /// Mean of the raster (`None`) or of a zone, Σcv/Σc; nothing where no cell is valid.
+    /// Mean of a zone, Σcv/Σc; nothing where no cell is valid.
     #[must_use]
-    pub fn of(&self, zone: Option<usize>) -> Option<f64> {
-        match zone {
-            None => self.scene.mean(),
-            Some(z) => self.zones.get(&z).filter(|w| w.weight > 0.0).map(|w| w.sum / w.weight),
-        }
+    pub fn of(&self, zone: usize) -> Option<f64> {
+        self.0.get(&zone).filter(|w| w.weight > 0.0).map(|w| w.sum / w.weight)
     }
 
     /// Bytes one value takes for some zones, for [`crate::engine::Spec::scratch_fixed`].
     #[must_use]
     pub fn bytes(zones: Option<&Arc<ZoneIndex>>) -> u64 {
-        zones.map_or(0, |z| 64 * z.len() as u64) + 128
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tiles_merge_and_nothing_valid_has_no_mean() {
-        let mut a = Means::default();
-        a.add(None, Window::new(0, 0, 3, 1), &[1.0, f32::NAN, 3.0]);
-        let mut b = Means::default();
-        b.add(None, Window::new(3, 0, 1, 1), &[5.0]);
-        a.merge(b);
-        assert_eq!((a.of(None), a.scene.count, a.of(Some(0))), (Some(3.0), 3, None));
+        zones.map_or(0, |z| 64 * z.len() as u64)
     }
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::contract::Partial;
 use crate::error::{Error, Result};
+use crate::numeric::Moments;
 
 /// Names the result of an analysis of a pass.
 pub struct Handle<P> {
@@ -68,6 +69,8 @@ pub struct Outcome {
     pub(super) partials: Vec<Option<Box<dyn Any + Send>>>,
     /// Nodata counts of each analysis, in the order they were added.
     pub counts: Vec<Counts>,
+    /// Moments of each plane of each analysis, as written.
+    pub(super) moments: Vec<Vec<Moments>>,
     /// Nodata counts of each channel that was read.
     pub channels: Vec<ChannelCounts>,
     /// Highest sum of bytes the ledger held.
@@ -88,6 +91,12 @@ impl Outcome {
             .and_then(|b| b.downcast::<P>().ok())
             .map(|b| *b)
             .ok_or_else(|| Error::bug("the result of an analysis was taken twice or belongs to another pass"))
+    }
+
+    /// Moments of the valid cells of an analysis's planes, as written.
+    #[must_use]
+    pub fn moments_of<P>(&self, handle: &Handle<P>) -> &[Moments] {
+        self.moments.get(handle.index).map_or(&[], Vec::as_slice)
     }
 
     /// Nodata counts of an analysis.

@@ -7,7 +7,7 @@ use super::pass::{Job, Pass};
 use crate::error::{Error, Result};
 use crate::grid::tiling::Tiling;
 use crate::grid::{Grid, Nest, Window};
-use crate::raster::Source;
+use crate::raster::{Dtype, Source};
 
 /// What a pass will do; printed by `--explain`.
 #[derive(Clone, Debug)]
@@ -235,8 +235,9 @@ impl Layout {
         let haloed = tile.grow(self.halo).cells() as u64;
         let plane: u64 = self.channels.iter().map(|(_, s)| plane_bytes(&self.inputs[s.input], s.band)).sum();
         let keep = u64::from(pass.clip.is_some());
-        let job = pass.jobs.iter().map(|j| job_bytes(j, tile.cells() as u64)).max().unwrap_or(0);
-        haloed * (plane + self.masks.len() as u64 + keep) + job
+        let n = tile.cells() as u64;
+        let job = pass.jobs.iter().map(|j| job_bytes(j, n)).max().unwrap_or(0);
+        haloed * (plane + self.masks.len() as u64 + keep) + n * written_at_once(pass) + job
     }
 }
 
@@ -260,13 +261,26 @@ fn plane_bytes(input: &Input, slot: usize) -> u64 {
     if input.source.bands()[input.bands[slot]].dtype.fits_f32() { 4 } else { 8 }
 }
 
-/// Bytes an analysis needs while it computes a tile of `n` cells and encodes the result.
+/// Bytes a cell of the output planes a worker keeps: of each type as many as the analysis that writes most of it.
+fn written_at_once(pass: &Pass) -> u64 {
+    let mut most: Vec<(Dtype, u64)> = Vec::new();
+    for job in &pass.jobs {
+        for band in &job.spec.writes {
+            let bytes: u64 =
+                job.spec.writes.iter().filter(|b| b.dtype == band.dtype).map(|b| b.dtype.bytes() as u64).sum();
+            match most.iter_mut().find(|(dtype, _)| *dtype == band.dtype) {
+                Some((_, known)) => *known = bytes.max(*known),
+                None => most.push((band.dtype, bytes)),
+            }
+        }
+    }
+    most.iter().map(|(_, bytes)| bytes).sum()
+}
+
+/// Bytes an analysis needs, besides planes, while it computes a tile of `n` cells and encodes the result.
 fn job_bytes(job: &Job, n: u64) -> u64 {
-    let planes: u64 = job.spec.writes.iter().map(|b| b.dtype.bytes() as u64).sum();
-    // Planes that go to several outputs are copied for all but one of them.
-    let given: u64 = job.outputs.iter().flat_map(|o| &o.planes).map(|p| job.spec.writes[*p].dtype.bytes() as u64).sum();
     let sinks: u64 = job.outputs.iter().map(|o| o.sink.scratch_bytes(n as usize)).max().unwrap_or(0);
-    n * (planes.max(given) + job.spec.scratch_per_cell as u64) + job.spec.scratch_fixed + sinks
+    n * job.spec.scratch_per_cell as u64 + job.spec.scratch_fixed + sinks
 }
 
 /// Bytes the results of a tile hold until they are written: encoded planes with their overview pixels (a third more, and a
@@ -274,7 +288,7 @@ fn job_bytes(job: &Job, n: u64) -> u64 {
 fn job_waiting(job: &Job, n: u64) -> u64 {
     let sink = |o: &super::Output| {
         let raw = o.planes.iter().map(|p| job.spec.writes[*p].dtype.bytes() as u64).sum::<u64>() * n;
-        raw + raw * 2 / 5 + 4096
+        (raw + raw * 2 / 5 + 4096).max(o.sink.encoded_bytes(n as usize))
     };
     job.outputs.iter().map(sink).sum::<u64>() + job.spec.scratch_fixed
 }

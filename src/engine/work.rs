@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::contract::{TileIn, TileOut};
 use super::decode::{Decoding, decode};
 use super::erased::AnyPartial;
-use super::guard::guard;
+use super::guard::{Origin, guard};
 use super::limits::Cancel;
 use super::mask;
 use super::outcome::{ChannelCounts, Counts};
@@ -17,8 +17,9 @@ use super::pass::{Job, Pass};
 use super::plan::Layout;
 use crate::error::{Error, Result};
 use crate::grid::Window;
+use crate::numeric::Moments;
 use crate::raster::plane::Values;
-use crate::raster::{Encoded, OutPlane, Plane, Raw, Reader};
+use crate::raster::{Encoded, Finished, OutPlane, Plane, Raw, Reader};
 
 /// A computed tile waiting for its turn.
 pub(super) struct TileDone {
@@ -33,6 +34,8 @@ pub(super) struct JobDone {
     pub(super) encoded: Vec<Encoded>,
     pub(super) partial: AnyPartial,
     pub(super) counts: Counts,
+    /// One a plane.
+    pub(super) moments: Vec<Moments>,
 }
 
 /// A computed chunk, or why not.
@@ -59,6 +62,23 @@ struct Desk {
     tile_masks: Vec<Vec<u8>>,
     keep: Vec<bool>,
     planes: Vec<Plane>,
+    /// Output planes of any analysis, filled again tile by tile.
+    spare: Vec<OutPlane>,
+}
+
+impl Desk {
+    /// Planes of nodata for the outputs of an analysis.
+    fn blank(&mut self, job: &Job, cells: usize) -> Vec<OutPlane> {
+        let plane = |b: &super::contract::OutBand| match self.spare.iter().position(|p| p.dtype() == b.dtype) {
+            Some(i) => {
+                let mut plane = self.spare.swap_remove(i);
+                plane.reset(b.nodata, cells);
+                plane
+            }
+            None => OutPlane::filled(b.dtype, b.nodata, cells),
+        };
+        job.spec.writes.iter().map(plane).collect()
+    }
 }
 
 /// What all workers share.
@@ -182,6 +202,7 @@ impl<'a> Shop<'a> {
             encoded: Vec::new(),
             partial: j.analysis.empty(),
             counts: Counts { cells, ..Counts::default() },
+            moments: Vec::new(),
         });
         let counts = ChannelCounts { nodata: cells, cells, ..ChannelCounts::default() };
         TileDone { window, jobs: jobs.collect(), channels: vec![counts; self.layout.channels.len()] }
@@ -231,15 +252,16 @@ impl<'a> Shop<'a> {
     }
 
     /// One analysis on one tile, and its planes encoded for their sinks.
-    fn job(&self, job: &Job, desk: &Desk, window: Window) -> Result<JobDone> {
+    fn job(&self, job: &Job, desk: &mut Desk, window: Window) -> Result<JobDone> {
+        let blank = desk.blank(job, window.cells());
         let slot = |c: &usize| self.layout.channels.iter().position(|(used, _)| used == c);
         let planes: Vec<&Plane> = job.reads.iter().filter_map(|c| slot(c).map(|s| &desk.planes[s])).collect();
         let halo = self.layout.halo;
         let input = TileIn { window, grid: &self.pass.grid, halo, planes };
-        let planes = job.spec.writes.iter().map(|b| OutPlane::filled(b.dtype, b.nodata, window.cells())).collect();
-        let mut out = TileOut { cols: window.cols, planes };
+        let mut out = TileOut { cols: window.cols, planes: blank };
         let partial = job.analysis.tile(&input, &mut out)?;
         let mut counts = Counts { cells: window.cells() as u64, ..Counts::default() };
+        let mut moments = Vec::with_capacity(out.planes.len());
         for (band, plane) in job.spec.writes.iter().zip(&mut out.planes) {
             if plane.len() != window.cells() || plane.dtype() != band.dtype {
                 return Err(Error::bug(format!(
@@ -247,24 +269,16 @@ impl<'a> Shop<'a> {
                     job.spec.name, band.name
                 )));
             }
-            guard(band, plane, &input.planes, halo, window.cols, &mut counts);
+            let origin = Origin { input: &input.planes, halo, cols: window.cols };
+            moments.push(guard(band, plane, origin, &mut counts));
         }
-        let mut left: Vec<usize> = vec![0; out.planes.len()];
-        job.outputs.iter().flat_map(|o| &o.planes).for_each(|p| left[*p] += 1);
         let mut encoded = Vec::with_capacity(job.outputs.len());
         for output in &job.outputs {
-            let give = output.planes.iter().map(|p| {
-                left[*p] -= 1;
-                if left[*p] == 0 {
-                    std::mem::replace(&mut out.planes[*p], OutPlane::U8(Vec::new()))
-                } else {
-                    out.planes[*p].clone()
-                }
-            });
-            let planes = give.collect();
-            encoded.push(output.sink.encode(window, planes)?);
+            let finished = |p: &usize| Finished { plane: &out.planes[*p], moments: moments[*p] };
+            encoded.push(output.sink.encode(window, &output.planes.iter().map(finished).collect::<Vec<_>>())?);
         }
-        Ok(JobDone { encoded, partial, counts })
+        desk.spare.append(&mut out.planes);
+        Ok(JobDone { encoded, partial, counts, moments })
     }
 }
 

@@ -44,6 +44,11 @@ impl AtomicFile {
         &self.target
     }
 
+    /// The open file, for what only the system can do with it.
+    pub(super) fn handle(&self) -> &File {
+        &self.file
+    }
+
     /// A write error with the path, how far it got and what is free.
     #[must_use]
     pub fn error(&self, error: &io::Error) -> Error {

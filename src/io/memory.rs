@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Window};
-use crate::raster::{Band, BlockLayout, Encoded, OutPlane, Raw, Reader, Samples, Sink, Source};
+use crate::raster::{Band, BlockLayout, Encoded, Finished, OutPlane, Raw, Reader, Samples, Sink, Source};
 use crate::with_samples;
 
 /// Bands held in memory. Cloning shares the pixels.
@@ -173,7 +173,8 @@ impl CollectSink {
 }
 
 impl Sink for CollectSink {
-    fn encode(&self, _window: Window, planes: Vec<OutPlane>) -> Result<Encoded> {
+    fn encode(&self, _window: Window, planes: &[Finished<'_>]) -> Result<Encoded> {
+        let planes: Vec<OutPlane> = planes.iter().map(|f| f.plane.clone()).collect();
         let bytes = planes.iter().map(|p| (p.len() * p.dtype().bytes()) as u64).sum();
         Ok(Encoded { bytes, data: Box::new(planes) })
     }
@@ -225,6 +226,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::numeric::Moments;
     use crate::raster::Dtype;
 
     fn grid() -> Grid {
@@ -249,7 +251,8 @@ mod tests {
         for (window, values) in
             [(Window::new(0, 0, 2, 2), vec![1.0, 2.0, 4.0, 5.0]), (Window::new(2, 0, 1, 2), vec![3.0, 6.0])]
         {
-            let encoded = sink.encode(window, vec![OutPlane::F32(values)]).unwrap();
+            let plane = Finished { plane: &OutPlane::F32(values), moments: Moments::default() };
+            let encoded = sink.encode(window, &[plane]).unwrap();
             sink.commit(window, encoded).unwrap();
         }
         assert!(done.planes().is_none(), "nothing appears before the end");

@@ -158,13 +158,15 @@ struct ChangeProduct {
 
 impl Product for ChangeProduct {
     fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
+        // The quantity is the first plane.
+        let whole = outcome.moments_of(&self.handle).first().copied().unwrap_or_default();
         let sum = outcome.take(&self.handle)?;
         let options = &self.options;
         let name = &options.index.name;
         let classes = change_classes();
         let mut figures = Map::new();
-        figures.insert("valid_pixels".into(), sum.means.scene.count.into());
-        figures.insert(format!("{name}_difference_mean"), sum.means.of(None).map_or(Json::Null, Into::into));
+        figures.insert("valid_pixels".into(), whole.count.into());
+        figures.insert(format!("{name}_difference_mean"), whole.mean().map_or(Json::Null, Into::into));
         if self.measured {
             for (k, class) in classes.iter().enumerate() {
                 figures.insert(hectare_column(class), sum.areas.hectares(None, k).into());
@@ -183,7 +185,7 @@ impl Product for ChangeProduct {
             artifacts.push(artifact(path, "change-classes", format!("Classes of change of {name}"), Map::new()));
         }
         if let Some(path) = &options.table {
-            let mean = |zone| sum.means.of(zone);
+            let mean = |zone: Option<usize>| zone.map_or(whole.mean(), |z| sum.means.of(z));
             let column = format!("{name}_difference_mean");
             let table = class_table(self.zones.as_deref(), &classes, &sum.areas, &column, mean);
             table::write(path, &table, context.overwrite)?;

@@ -105,12 +105,14 @@ struct CoverProduct {
 
 impl Product for CoverProduct {
     fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
+        // The quantity is the first plane.
+        let whole = outcome.moments_of(&self.handle).first().copied().unwrap_or_default();
         let sum = outcome.take(&self.handle)?;
         let options = &self.options;
         let classes = cover_classes();
         let mut figures = Map::new();
-        figures.insert("valid_pixels".into(), sum.means.scene.count.into());
-        figures.insert("cover_mean".into(), sum.means.of(None).map_or(Json::Null, Into::into));
+        figures.insert("valid_pixels".into(), whole.count.into());
+        figures.insert("cover_mean".into(), whole.mean().map_or(Json::Null, Into::into));
         figures.insert("soil_endmember".into(), options.endmembers.soil().into());
         figures.insert("vegetation_endmember".into(), options.endmembers.vegetation().into());
         if self.measured {
@@ -130,7 +132,7 @@ impl Product for CoverProduct {
             artifacts.push(artifact(path, "cover-classes", "Classes of vegetation cover", Map::new()));
         }
         if let Some(path) = &options.table {
-            let mean = |zone| sum.means.of(zone);
+            let mean = |zone: Option<usize>| zone.map_or(whole.mean(), |z| sum.means.of(z));
             let table = class_table(self.zones.as_deref(), &classes, &sum.areas, "cover_mean", mean);
             table::write(path, &table, context.overwrite)?;
             artifacts.push(artifact(path, "cover-table", "Hectares by class of cover", Map::new()));

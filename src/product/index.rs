@@ -108,12 +108,11 @@ struct IndexProduct {
 impl Product for IndexProduct {
     fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
         let counts = outcome.counts_of(&self.handle);
-        let mut means = outcome.take(&self.handle)?.0;
-        means.resize_with(self.options.indices.len(), Default::default);
+        let moments = outcome.moments_of(&self.handle).to_vec();
+        let means = outcome.take(&self.handle)?.0;
         let names: Vec<&str> = self.options.indices.iter().map(|i| i.name.as_str()).collect();
         let mut figures = Map::new();
-        for (name, m) in names.iter().zip(&means) {
-            let stored = &m.scene;
+        for (name, stored) in names.iter().zip(&moments) {
             figures.insert(format!("{name}_valid_pixels"), stored.count.into());
             for (what, value) in [
                 ("mean", stored.mean()),
@@ -136,9 +135,13 @@ impl Product for IndexProduct {
         if let Some(path) = &self.options.table {
             let columns: Vec<String> =
                 std::iter::once("zone".to_owned()).chain(names.iter().map(|n| format!("{n}_mean"))).collect();
-            let rows = rows(self.zones.as_deref())
-                .into_iter()
-                .map(|(zone, label)| std::iter::once(label).chain(means.iter().map(|m| number(m.of(zone)))).collect());
+            let mean = |band: usize, zone| match zone {
+                None => moments[band].mean(),
+                Some(z) => means.get(band).and_then(|m| m.of(z)),
+            };
+            let rows = rows(self.zones.as_deref()).into_iter().map(|(zone, label)| {
+                std::iter::once(label).chain((0..names.len()).map(|band| number(mean(band, zone)))).collect()
+            });
             table::write(path, &Table { rows: rows.collect(), columns }, context.overwrite)?;
             artifacts.push(Artifact {
                 path: path.clone(),

@@ -5,6 +5,7 @@ use std::any::Any;
 use super::{Band, OutPlane, Raw};
 use crate::error::Result;
 use crate::grid::{Grid, Window};
+use crate::numeric::Moments;
 
 /// How a source stores its pixels; the plan uses it to choose what is read together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,15 +73,25 @@ pub struct Encoded {
     pub data: Box<dyn Any + Send>,
 }
 
+/// A finished plane of a tile and the moments of its valid cells. Nodata is NaN of one bit pattern in float planes.
+#[derive(Clone, Copy)]
+pub struct Finished<'a> {
+    /// The cells.
+    pub plane: &'a OutPlane,
+    /// Count, mean, spread and extremes of the valid ones.
+    pub moments: Moments,
+}
+
 /// Receives finished tiles. `encode` runs on the workers in any order and does the costly part; `commit` is called once a
 /// tile in tile order from one thread, while workers go on encoding: it takes `&self` (state behind a mutex nobody else
 /// holds), since a lock around the whole sink would stop every encoder at each commit.
 pub trait Sink: Send + Sync {
-    /// Prepares the planes of a tile for writing (compression, overview pixels).
+    /// Prepares the planes of a tile for writing (compression, overview pixels). The planes are lent: several sinks may
+    /// take the same one, and the worker fills it again for its next tile.
     ///
     /// # Errors
     /// Encoding failures.
-    fn encode(&self, window: Window, planes: Vec<OutPlane>) -> Result<Encoded>;
+    fn encode(&self, window: Window, planes: &[Finished<'_>]) -> Result<Encoded>;
     /// Takes an encoded tile, in tile order.
     ///
     /// # Errors
@@ -99,6 +110,10 @@ pub trait Sink: Send + Sync {
     fn resident_bytes(&self) -> u64 {
         0
     }
-    /// Bytes `encode` needs besides the planes, for one tile of `cells` cells.
+    /// Upper bound of [`Encoded::bytes`] for one tile of `cells` cells, where that is more than 1.4 times its raw bytes.
+    fn encoded_bytes(&self, _cells: usize) -> u64 {
+        0
+    }
+    /// Bytes `encode` needs besides the planes and its result, for one tile of `cells` cells.
     fn scratch_bytes(&self, cells: usize) -> u64;
 }

@@ -8,7 +8,7 @@ pub mod ramp;
 pub mod role;
 
 pub use band::{Band, Class};
-pub use contract::{BlockLayout, Encoded, Reader, Sink, Source};
+pub use contract::{BlockLayout, Encoded, Finished, Reader, Sink, Source};
 pub use dtype::{Dtype, Raw, Samples};
 pub use plane::{OutPlane, Plane};
 pub use ramp::Ramp;

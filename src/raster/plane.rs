@@ -72,6 +72,15 @@ impl Plane {
         }
     }
 
+    /// Clears `valid` where a cell of row `row` from column `col` is nodata.
+    pub fn clear_nodata(&self, row: usize, col: usize, valid: &mut [u8]) {
+        let at = row * self.cols + col..row * self.cols + col + valid.len();
+        match &self.values {
+            Values::F32(v) => valid.iter_mut().zip(&v[at]).for_each(|(m, x)| *m &= u8::from(!x.is_nan())),
+            Values::F64(v) => valid.iter_mut().zip(&v[at]).for_each(|(m, x)| *m &= u8::from(!x.is_nan())),
+        }
+    }
+
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -111,6 +120,22 @@ impl OutPlane {
             Dtype::F32 => Self::F32(vec![f32::NAN; cells]),
             Dtype::F64 => Self::F64(vec![f64::NAN; cells]),
             other => panic!("no output plane of type {other}"),
+        }
+    }
+
+    /// Makes `cells` cells of nodata of it, keeping its memory.
+    pub fn reset(&mut self, fill: f64, cells: usize) {
+        fn all<T: Copy>(v: &mut Vec<T>, fill: T, cells: usize) {
+            v.clear();
+            v.resize(cells, fill);
+        }
+        match self {
+            Self::U8(v) => all(v, fill as u8, cells),
+            Self::U16(v) => all(v, fill as u16, cells),
+            Self::I16(v) => all(v, fill as i16, cells),
+            Self::I32(v) => all(v, fill as i32, cells),
+            Self::F32(v) => all(v, f32::NAN, cells),
+            Self::F64(v) => all(v, f64::NAN, cells),
         }
     }
 

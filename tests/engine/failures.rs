@@ -8,7 +8,7 @@ use regrow::engine::{Analysis, Cancel, Limits, OutBand, Output, Pass, Progress, 
 use regrow::error::{Error, Kind, Result};
 use regrow::grid::{Grid, Window};
 use regrow::io::memory::{CollectSink, Collected};
-use regrow::raster::{Encoded, OutPlane, Sink};
+use regrow::raster::{Encoded, Finished, Sink};
 
 use super::{GIB, channel, grid, source};
 
@@ -124,8 +124,8 @@ struct BadSink {
 }
 
 impl Sink for BadSink {
-    fn encode(&self, _window: Window, planes: Vec<OutPlane>) -> Result<Encoded> {
-        Ok(Encoded { bytes: 1000, data: Box::new(planes) })
+    fn encode(&self, _window: Window, _planes: &[Finished<'_>]) -> Result<Encoded> {
+        Ok(Encoded { bytes: 1000, data: Box::new(()) })
     }
     fn commit(&self, window: Window, _encoded: Encoded) -> Result<()> {
         if self.at == Some(window.col / 512) { Err(Error::io("disk full")) } else { Ok(()) }

@@ -8,7 +8,8 @@ use regrow::engine::OutBand;
 use regrow::grid::tiling::Tiling;
 use regrow::grid::{Grid, Window};
 use regrow::io::geotiff::{CogSink, CreationOptions};
-use regrow::raster::{Encoded, OutPlane, Sink};
+use regrow::numeric::Moments;
+use regrow::raster::{Encoded, Finished, OutPlane, Sink};
 
 pub(crate) struct Picture {
     pub(crate) grid: Grid,
@@ -62,6 +63,13 @@ impl Picture {
         v
     }
 
+    fn moments(&self, band: usize, w: Window) -> Moments {
+        let nodata = self.bands[band].nodata;
+        let mut values = self.plane(band, w);
+        values.iter_mut().for_each(|v| *v = if *v == nodata { f64::NAN } else { *v });
+        Moments::of(&values)
+    }
+
     fn planes(&self, w: Window) -> Vec<OutPlane> {
         let typed = |(i, b): (usize, &OutBand)| {
             let v = self.plane(i, w);
@@ -71,8 +79,7 @@ impl Picture {
                 OutPlane::U16(p) => p.extend(v.iter().map(|x| *x as u16)),
                 OutPlane::I16(p) => p.extend(v.iter().map(|x| *x as i16)),
                 OutPlane::I32(p) => p.extend(v.iter().map(|x| *x as i32)),
-                // Another NaN than the usual one: files must not tell them apart.
-                OutPlane::F32(p) => p.extend(v.iter().map(|x| if x.is_nan() { -f32::NAN } else { *x as f32 })),
+                OutPlane::F32(p) => p.extend(v.iter().map(|x| *x as f32)),
                 OutPlane::F64(p) => p.extend(&v),
             }
             plane
@@ -97,8 +104,11 @@ fn push(sink: Box<dyn Sink>, picture: &Picture, order: Order) {
     let cells = edge * edge;
     let encode = |i: usize| {
         let w = tiling.window(i);
-        let e = sink.encode(w, picture.planes(w)).unwrap();
-        assert!(e.bytes <= sink.scratch_bytes(cells), "{} > {}", e.bytes, sink.scratch_bytes(cells));
+        let planes = picture.planes(w);
+        let finished = |(i, plane)| Finished { plane, moments: picture.moments(i, w) };
+        let finished: Vec<_> = planes.iter().enumerate().map(finished).collect();
+        let e = sink.encode(w, &finished).unwrap();
+        assert!(e.bytes <= sink.encoded_bytes(cells), "{} > {}", e.bytes, sink.encoded_bytes(cells));
         e
     };
     match order {

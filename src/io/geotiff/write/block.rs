@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::options::{Codec, Predictor};
-use super::sample::Sample;
+use super::sample::{Rect, Sample};
 use crate::error::{Error, Result};
 
 /// Bytes before and after each block: its length, and its last four bytes again, as the COG header promises.
@@ -11,13 +11,22 @@ pub(super) const FRAME: usize = 8;
 const ZSTD_LEVEL: u8 = 1;
 const DEFLATE_LEVEL: u8 = 6;
 
-/// Compresses blocks. Shared by workers; compressors are kept, since making one costs as much as a small block.
+/// Compresses blocks. Shared by workers; compressors and buffers are kept, so that after the first blocks nothing large is
+/// allocated.
 pub(super) struct BlockEncoder {
     codec: Codec,
     level: u8,
     pub(super) predictor: Predictor,
     edge: usize,
-    idle: Mutex<Vec<Compressor>>,
+    idle: Mutex<Vec<Bench>>,
+    spare: Mutex<Vec<Vec<u8>>>,
+}
+
+/// What one worker needs to make a block.
+struct Bench {
+    compressor: Compressor,
+    packed: Vec<u8>,
+    ranks: Vec<u8>,
 }
 
 enum Compressor {
@@ -27,23 +36,48 @@ enum Compressor {
     None,
 }
 
+/// A compressed block between its length and its tail; the buffer is longer.
+pub(super) struct Framed {
+    buffer: Vec<u8>,
+    len: usize,
+}
+
+impl Framed {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+    /// Bytes of memory held.
+    pub(super) fn held(&self) -> u64 {
+        self.buffer.capacity() as u64
+    }
+}
+
 impl BlockEncoder {
     /// For square blocks of `edge` pixels.
     pub(super) fn new(codec: Codec, level: Option<u8>, predictor: Predictor, edge: usize) -> Self {
         let level = level.unwrap_or(if codec == Codec::Zstd { ZSTD_LEVEL } else { DEFLATE_LEVEL });
-        Self { codec, level, predictor, edge, idle: Mutex::new(Vec::new()) }
+        Self { codec, level, predictor, edge, idle: Mutex::default(), spare: Mutex::default() }
     }
 
-    /// The framed bytes of a block of `edge` × `edge` samples.
-    pub(super) fn encode<T: Sample>(&self, samples: &[T]) -> Result<Vec<u8>> {
-        let packed = self.pack(samples);
-        let mut compressor = match self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
-            Some(c) => c,
-            None => self.compressor()?,
+    /// The framed bytes of a block; what `rect` leaves of it is `fill`.
+    pub(super) fn encode<T: Sample>(&self, rect: Rect<'_, T>, fill: T) -> Result<Framed> {
+        let mut bench = match lock(&self.idle).pop() {
+            Some(b) => b,
+            None => Bench { compressor: self.compressor()?, packed: Vec::new(), ranks: Vec::new() },
         };
-        let framed = compressor.framed(&packed)?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(compressor);
-        Ok(framed)
+        bench.packed.resize(self.edge * self.edge * T::BYTES, 0);
+        bench.ranks.resize(self.edge * T::BYTES, 0);
+        let mut buffer = lock(&self.spare).pop().unwrap_or_default();
+        buffer.resize(self.bound(T::BYTES) as usize, 0);
+        pack(rect, fill, self.predictor, self.edge, &mut bench.ranks, &mut bench.packed);
+        let len = bench.compressor.frame(&bench.packed, &mut buffer)?;
+        lock(&self.idle).push(bench);
+        Ok(Framed { buffer, len })
+    }
+
+    /// Takes the memory of a block back.
+    pub(super) fn recycle(&self, framed: Framed) {
+        lock(&self.spare).push(framed.buffer);
     }
 
     /// Bytes [`BlockEncoder::encode`] needs besides its input and result, for samples of `bytes` bytes.
@@ -55,10 +89,12 @@ impl BlockEncoder {
             Codec::Zstd if self.level <= 3 => (2 << 20) + block,
             Codec::Zstd => (2 << 20) + 24 * block,
             Codec::Deflate if self.level >= 10 => 10 << 20,
-            Codec::Deflate | Codec::Lzw => 1 << 20,
+            Codec::Deflate => 1 << 20,
+            // weezl writes into a vector of its own.
+            Codec::Lzw => (1 << 20) + 2 * self.bound(bytes),
             Codec::None => 0,
         };
-        2 * block + tables
+        block + (self.edge * bytes) as u64 + tables
     }
 
     /// Upper bound of the framed bytes of a block.
@@ -66,24 +102,6 @@ impl BlockEncoder {
         let block = (self.edge * self.edge * bytes) as u64;
         // LZW can grow by a half; the others by a part in a thousand.
         block + if self.codec == Codec::Lzw { block / 2 } else { block / 128 } + 1024
-    }
-
-    fn pack<T: Sample>(&self, samples: &[T]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(samples.len() * T::BYTES);
-        match self.predictor {
-            Predictor::Horizontal => samples.chunks(self.edge).for_each(|row| T::put_differences(row, &mut out)),
-            Predictor::FloatingPoint => {
-                let n = self.edge;
-                let mut ranks = vec![0_u8; n * T::BYTES];
-                for row in samples.chunks(n) {
-                    ranks.chunks_mut(n).enumerate().for_each(|(rank, part)| T::put_rank(row, rank, part));
-                    out.push(ranks[0]);
-                    out.extend(ranks.windows(2).map(|w| w[1].wrapping_sub(w[0])));
-                }
-            }
-            Predictor::Auto | Predictor::None => T::put(samples, &mut out),
-        }
-        out
     }
 
     fn compressor(&self) -> Result<Compressor> {
@@ -105,40 +123,76 @@ impl BlockEncoder {
     }
 }
 
+fn lock<T>(pool: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Applies the predictor row by row.
+#[pulp::with_simd(pack = pulp::Arch::new())]
+#[inline(always)]
+fn pack_with_simd<'a, S: pulp::Simd, T: Sample>(
+    _simd: S,
+    rect: Rect<'a, T>,
+    fill: T,
+    predictor: Predictor,
+    edge: usize,
+    ranks: &'a mut [u8],
+    out: &'a mut [u8],
+) {
+    let mut padded = Vec::new();
+    for (r, out) in out.chunks_exact_mut(edge * T::BYTES).enumerate() {
+        let row = if r < rect.rows && rect.cols == edge {
+            rect.row(r)
+        } else {
+            padded.clear();
+            if r < rect.rows {
+                padded.extend_from_slice(rect.row(r));
+            }
+            padded.resize(edge, fill);
+            &padded
+        };
+        match predictor {
+            Predictor::Horizontal => T::put_differences(row, out),
+            Predictor::FloatingPoint => {
+                ranks.chunks_exact_mut(edge).enumerate().for_each(|(rank, part)| T::put_rank(row, rank, part));
+                out[0] = ranks[0];
+                out[1..].iter_mut().zip(&ranks[1..]).zip(&*ranks).for_each(|((o, b), a)| *o = b.wrapping_sub(*a));
+            }
+            Predictor::Auto | Predictor::None => T::put(row, out),
+        }
+    }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "used as the function of map_err")]
 fn failed(e: std::io::Error) -> Error {
     Error::bug(format!("compressing a block: {e}"))
 }
 
 impl Compressor {
-    fn framed(&mut self, packed: &[u8]) -> Result<Vec<u8>> {
-        let mut out = vec![0_u8; 4];
-        match self {
-            Self::None => out.extend_from_slice(packed),
+    /// Compresses `packed` into `out`, framed; gives the number of bytes.
+    fn frame(&mut self, packed: &[u8], out: &mut [u8]) -> Result<usize> {
+        let room = out.len() - FRAME / 2;
+        let body = &mut out[FRAME / 2..room];
+        let n = match self {
+            Self::None => {
+                body[..packed.len()].copy_from_slice(packed);
+                packed.len()
+            }
             Self::Lzw => {
-                let mut lzw = weezl::encode::Encoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8);
-                lzw.into_vec(&mut out).encode_all(packed).status.map_err(|e| Error::bug(format!("LZW: {e}")))?;
+                let mut encoder = weezl::encode::Encoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8);
+                let bytes = encoder.encode(packed).map_err(|e| Error::bug(format!("LZW: {e}")))?;
+                body[..bytes.len()].copy_from_slice(&bytes);
+                bytes.len()
             }
-            Self::Deflate(d) => {
-                out.resize(4 + d.zlib_compress_bound(packed.len()), 0);
-                let n = d.zlib_compress(packed, &mut out[4..]).map_err(|e| Error::bug(format!("DEFLATE: {e}")))?;
-                out.truncate(4 + n);
-            }
-            Self::Zstd(z) => {
-                let mut block = vec![0; zstd::zstd_safe::compress_bound(packed.len())];
-                let n = z.compress_to_buffer(packed, &mut block[..]).map_err(failed)?;
-                out.extend_from_slice(&block[..n]);
-            }
-        }
-        let n = out.len() - 4;
+            Self::Deflate(d) => d.zlib_compress(packed, body).map_err(|e| Error::bug(format!("DEFLATE: {e}")))?,
+            Self::Zstd(z) => z.compress_to_buffer(packed, body).map_err(failed)?,
+        };
         let length = u32::try_from(n).map_err(|_| Error::bug("a block passes 4 GiB"))?;
         out[..4].copy_from_slice(&length.to_le_bytes());
-        let mut tail = [0; 4];
+        out[4 + n..8 + n].fill(0);
         let kept = n.min(4);
-        tail[..kept].copy_from_slice(&out[4 + n - kept..]);
-        out.extend_from_slice(&tail);
-        out.shrink_to_fit();
-        Ok(out)
+        out.copy_within(4 + n - kept..4 + n, 4 + n);
+        Ok(n + FRAME)
     }
 }
 
@@ -146,24 +200,39 @@ impl Compressor {
 mod tests {
     use super::*;
 
+    fn packed<T: Sample>(predictor: Predictor, edge: usize, samples: &[T]) -> Vec<u8> {
+        let rect = Rect { samples, stride: edge, cols: edge, rows: samples.len() / edge };
+        let (mut ranks, mut out) = (vec![0; edge * T::BYTES], vec![0; samples.len() * T::BYTES]);
+        pack(rect, T::default(), predictor, edge, &mut ranks, &mut out);
+        out
+    }
+
     #[test]
     fn differences_wrap_within_a_row_only() {
-        let e = BlockEncoder::new(Codec::None, None, Predictor::Horizontal, 3);
-        assert_eq!(e.pack(&[5_u8, 3, 255, 7, 7, 8, 0, 1, 0]), [5, 254, 252, 7, 0, 1, 0, 1, 255]);
-        assert_eq!(e.pack(&[1_i16, -1, 0]), [1, 0, 254, 255, 1, 0]);
+        let got = packed(Predictor::Horizontal, 3, &[5_u8, 3, 255, 7, 7, 8, 0, 1, 0]);
+        assert_eq!(got, [5, 254, 252, 7, 0, 1, 0, 1, 255]);
+        assert_eq!(packed(Predictor::Horizontal, 3, &[1_i16, -1, 0]), [1, 0, 254, 255, 1, 0]);
     }
 
     #[test]
     fn float_bytes_are_sorted_by_rank_then_differenced() {
         // 1.0 = 3f800000, 2.0 = 40000000: ranks 3f 40 | 80 00 | 00 00 | 00 00.
-        let e = BlockEncoder::new(Codec::None, None, Predictor::FloatingPoint, 2);
-        assert_eq!(e.pack(&[1.0_f32, 2.0]), [0x3f, 0x01, 0x40, 0x80, 0, 0, 0, 0]);
+        let got = packed(Predictor::FloatingPoint, 2, &[1.0_f32, 2.0]);
+        assert_eq!(got, [0x3f, 0x01, 0x40, 0x80, 0, 0, 0, 0]);
     }
 
     #[test]
-    fn frame_holds_length_and_tail() {
+    fn frame_holds_length_and_tail_and_what_is_missing_is_filled() {
         let e = BlockEncoder::new(Codec::None, None, Predictor::None, 2);
-        assert_eq!(e.encode(&[1_u8, 2, 3, 4]).unwrap(), [4, 0, 0, 0, 1, 2, 3, 4, 1, 2, 3, 4]);
+        let of = |cols, rows| {
+            let framed = e.encode(Rect { samples: &[1_u8, 2, 3, 4], stride: 2, cols, rows }, 9).unwrap();
+            let bytes = framed.bytes().to_vec();
+            e.recycle(framed);
+            bytes
+        };
+        assert_eq!(of(2, 2), [4, 0, 0, 0, 1, 2, 3, 4, 1, 2, 3, 4]);
+        assert_eq!(of(1, 2), [4, 0, 0, 0, 1, 9, 3, 9, 1, 9, 3, 9]);
+        assert_eq!(of(2, 1), [4, 0, 0, 0, 1, 2, 9, 9, 1, 2, 9, 9]);
     }
 
     #[test]
@@ -177,7 +246,8 @@ mod tests {
             .collect();
         for codec in [Codec::Zstd, Codec::Deflate, Codec::Lzw, Codec::None] {
             let e = BlockEncoder::new(codec, None, Predictor::None, 64);
-            let n = e.encode(&noise).unwrap().len() as u64;
+            let rect = Rect { samples: &noise, stride: 64, cols: 64, rows: 64 };
+            let n = e.encode(rect, 0.0).unwrap().bytes().len() as u64;
             assert!(n <= e.bound(4), "{codec:?}: {n} > {}", e.bound(4));
         }
     }

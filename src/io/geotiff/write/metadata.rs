@@ -3,20 +3,20 @@
 use std::fmt::Write;
 
 use super::header::Values;
-use super::stats::BandStats;
 use crate::engine::OutBand;
 use crate::io::style::escape;
+use crate::numeric::Moments;
 use crate::raster::Class;
 
-/// The XML of GDAL's metadata tag.
-pub(super) fn gdal_metadata(bands: &[OutBand], stats: &[BandStats]) -> String {
+/// The XML of GDAL's metadata tag; each band has `cells` cells.
+pub(super) fn gdal_metadata(bands: &[OutBand], moments: &[Moments], cells: u64) -> String {
     let mut out = String::from("<GDALMetadata>\n");
     let mut item = |name: &str, band: usize, role: &str, value: &str| {
         let role = if role.is_empty() { String::new() } else { format!(" role=\"{role}\"") };
         // Writing to a string cannot fail.
         let _ = writeln!(out, "  <Item name=\"{name}\" sample=\"{band}\"{role}>{}</Item>", escape(value));
     };
-    for (i, (band, s)) in bands.iter().zip(stats).enumerate() {
+    for (i, (band, m)) in bands.iter().zip(moments).enumerate() {
         if !band.name.is_empty() {
             item("DESCRIPTION", i, "description", &band.name);
         }
@@ -26,24 +26,24 @@ pub(super) fn gdal_metadata(bands: &[OutBand], stats: &[BandStats]) -> String {
         for class in &band.classes {
             item(&format!("CLASS_{}", class.value), i, "", &class.name);
         }
-        if s.valid > 0 {
-            item("STATISTICS_MAXIMUM", i, "", &s.max.to_string());
-            item("STATISTICS_MEAN", i, "", &s.mean.to_string());
-            item("STATISTICS_MINIMUM", i, "", &s.min.to_string());
-            item("STATISTICS_STDDEV", i, "", &s.stdev().to_string());
+        if let (Some(mean), Some(spread)) = (m.mean(), m.std_population()) {
+            item("STATISTICS_MAXIMUM", i, "", &m.max.to_string());
+            item("STATISTICS_MEAN", i, "", &mean.to_string());
+            item("STATISTICS_MINIMUM", i, "", &m.min.to_string());
+            item("STATISTICS_STDDEV", i, "", &spread.to_string());
         }
-        item("STATISTICS_VALID_PERCENT", i, "", &percent(s));
+        item("STATISTICS_VALID_PERCENT", i, "", &percent(m.count, cells));
     }
     out.push_str("</GDALMetadata>\n");
     out
 }
 
 /// Four digits, as GDAL writes it; never a rounded 100 where cells are missing.
-fn percent(s: &BandStats) -> String {
-    if s.valid == s.cells {
+fn percent(valid: u64, cells: u64) -> String {
+    if valid == cells {
         return "100".into();
     }
-    let p = s.valid as f64 / s.cells.max(1) as f64 * 100.0;
+    let p = valid as f64 / cells.max(1) as f64 * 100.0;
     format!("{:.4}", (p * 1e4).floor() / 1e4)
 }
 
@@ -85,8 +85,8 @@ mod tests {
     fn names_are_escaped_and_the_xml_is_well_formed() {
         let mut band = OutBand::classes("a<b & \"c\"\u{1}", vec![Class::new(2, "bare <soil>", [200, 100, 0])]);
         band.unit = "m²".into();
-        let stats = BandStats::of(&[2_u8, 2, 255], Some(255));
-        let xml = gdal_metadata(std::slice::from_ref(&band), &[stats]);
+        let moments = Moments::of(&[2.0, 2.0]);
+        let xml = gdal_metadata(std::slice::from_ref(&band), &[moments], 3);
         let doc = roxmltree::Document::parse(&xml).unwrap();
         let text = |name: &str| {
             doc.descendants().find(|n| n.attribute("name") == Some(name)).and_then(|n| n.text()).unwrap().to_owned()

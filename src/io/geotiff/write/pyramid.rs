@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::block::BlockEncoder;
-use super::sample::{Sample, is_nodata, with_dtype};
+use super::sample::{Rect, Sample, is_nodata, with_dtype};
 use super::spool::{Chunk, Slots, Spool, Ticket};
 use crate::engine::Overview;
-use crate::error::Result;
-use crate::raster::Dtype;
+use crate::error::{Error, Result};
+use crate::raster::{Dtype, OutPlane};
 
 /// Patches held in memory; what goes beyond waits in a file.
 const PATCH_MEMORY: u64 = 8 << 20;
@@ -81,6 +81,9 @@ struct State {
     waiting: BTreeMap<BlockAt, Waiting>,
     ready: VecDeque<(BlockAt, Waiting)>,
     spool: Spool,
+    /// Memory of patches that were used, and of blocks put together.
+    spare: Vec<Vec<u8>>,
+    planes: Vec<OutPlane>,
     /// Chunks of the overviews (full resolution is elsewhere), by level − 1 and band × blocks + block.
     chunks: Vec<Vec<Chunk>>,
 }
@@ -121,6 +124,8 @@ impl Pyramid {
             waiting: BTreeMap::new(),
             ready: VecDeque::new(),
             spool: Spool::new(path),
+            spare: Vec::new(),
+            planes: Vec::new(),
             chunks: levels[1..].iter().map(|l| vec![Chunk::default(); l.blocks() * reduce.len()]).collect(),
         };
         Self { levels: levels.to_vec(), edge, dtype, nodata, reduce, sparse, encoder, state: Mutex::new(state) }
@@ -134,6 +139,13 @@ impl Pyramid {
     /// True where blocks of `level` hand on patches.
     pub(super) fn wants(&self, level: usize) -> bool {
         level + 1 < self.levels.len()
+    }
+
+    /// The patch of a block of `band`, in memory that is used again.
+    pub(super) fn patch<T: Sample>(&self, rect: Rect<'_, T>, band: usize) -> Vec<u8> {
+        let mut out = self.state().spare.pop().unwrap_or_default();
+        halve(rect, self.nodata.map(T::from_f64), self.reduce[band], &mut out);
+        out
     }
 
     /// Takes the patch of the block `child`.
@@ -187,83 +199,112 @@ impl Pyramid {
         for (p, ticket) in patches.iter_mut().zip(waiting.quadrants) {
             *p = ticket.map(|t| state.slots.take(t)).transpose()?;
         }
+        let mut plane = state.planes.pop().unwrap_or_else(|| OutPlane::filled(self.dtype, 0.0, 0));
         drop(state);
 
         let level = &self.levels[at.level];
         let empty = patches.iter().all(Option::is_none);
         let (cols, rows) = level.inside(at.row, at.col);
-        let nodata = self.nodata.map(T::from_f64);
-        let fill = self.nodata.map_or(T::from_f64(f64::NAN), T::from_f64);
-        let mut block = vec![fill; self.edge * self.edge];
+        let fill = self.nodata.unwrap_or(f64::NAN);
+        plane.reset(fill, self.edge * self.edge);
+        let block = T::of(&mut plane).ok_or_else(|| Error::bug("an overview plane of another type"))?;
         let half = self.edge / 2;
-        for (q, patch) in patches.into_iter().enumerate() {
+        for (q, patch) in patches.iter().enumerate() {
             let Some(bytes) = patch else { continue };
             let (top, left) = (q / 2 * half, q % 2 * half);
             let width = half.min(cols - left);
-            for (r, row) in T::get(&bytes).chunks(width).enumerate() {
-                let start = (top + r) * self.edge + left;
-                block[start..start + width].copy_from_slice(row);
+            for (r, row) in bytes.chunks_exact(width * T::BYTES).enumerate() {
+                T::get(row, &mut block[(top + r) * self.edge + left..][..width]);
             }
         }
-        let bytes = if empty && self.sparse { None } else { Some(self.encoder.encode(&block)?) };
-        if self.wants(at.level) {
-            let patch = (!empty).then(|| {
-                let mut out = Vec::new();
-                T::put(&halve(&block, self.edge, (cols, rows), nodata, self.reduce[at.band]), &mut out);
-                out
-            });
-            self.add(at, patch)?;
-        }
-        if let Some(bytes) = bytes {
-            let mut state = self.state();
-            let chunk = state.spool.append(&bytes)?;
+        let rect = Rect { samples: block, stride: self.edge, cols, rows };
+        let framed = if empty && self.sparse { None } else { Some(self.encoder.encode(rect, T::from_f64(fill))?) };
+        let patch = self.wants(at.level).then(|| (!empty).then(|| self.patch(rect, at.band)));
+
+        let mut state = self.state();
+        state.planes.push(plane);
+        state.spare.extend(patches.into_iter().flatten());
+        if let Some(framed) = &framed {
+            let chunk = state.spool.append(framed.bytes())?;
             let index = at.band * level.blocks() + at.row * level.across() + at.col;
             state.chunks[at.level - 1][index] = chunk;
         }
+        drop(state);
+        framed.into_iter().for_each(|f| self.encoder.recycle(f));
+        patch.map_or(Ok(()), |patch| self.add(at, patch))?;
         Ok(true)
     }
 }
 
-/// The first `cols` × `rows` samples of a block `stride` wide, at half size: each 2 × 2 cells become their mean or most
-/// frequent value; nodata does not count, and only nodata gives nodata.
-pub(super) fn halve<T: Sample>(
-    block: &[T],
-    stride: usize,
-    (cols, rows): (usize, usize),
-    nodata: Option<T>,
-    how: Overview,
-) -> Vec<T> {
-    let mut out = Vec::with_capacity(cols.div_ceil(2) * rows.div_ceil(2));
-    for r in (0..rows).step_by(2) {
-        let top = &block[r * stride..r * stride + cols];
-        let bottom = if r + 1 < rows { &block[(r + 1) * stride..(r + 1) * stride + cols] } else { &[] };
-        for c in (0..cols).step_by(2) {
-            let end = (c + 2).min(cols);
-            let mut cells = [top[c]; 4];
-            let mut n = 0;
-            for &v in top[c..end].iter().chain(bottom.get(c..end).unwrap_or(&[])) {
-                if !is_nodata(v, nodata) {
-                    cells[n] = v;
-                    n += 1;
-                }
-            }
-            out.push(match how {
-                // All four are nodata: the first stands for them.
-                _ if n == 0 => top[c],
-                Overview::Average => T::from_f64(cells[..n].iter().map(|v| v.to_f64()).sum::<f64>() / n as f64),
-                Overview::Mode => mode(&cells[..n]),
-            });
+/// A rectangle at half size, as bytes: each 2 × 2 cells become their mean or most frequent value; nodata does not count,
+/// and only nodata gives nodata.
+pub(super) fn halve<T: Sample>(rect: Rect<'_, T>, nodata: Option<T>, how: Overview, out: &mut Vec<u8>) {
+    let width = rect.cols.div_ceil(2);
+    out.resize(width * rect.rows.div_ceil(2) * T::BYTES, 0);
+    let mut row = vec![T::default(); width];
+    for (r, out) in out.chunks_exact_mut(width * T::BYTES).enumerate() {
+        // Where a row or column is missing, its neighbour stands in twice: mean and mode stay.
+        let (top, bottom) = (rect.row(2 * r), rect.row((2 * r + 1).min(rect.rows - 1)));
+        match how {
+            Overview::Average => average(top, bottom, nodata, &mut row),
+            Overview::Mode => modes(top, bottom, nodata, &mut row),
         }
+        T::put(&row, out);
     }
-    out
 }
 
-fn mode<T: Sample>(cells: &[T]) -> T {
+/// Means of 2 × 2 cells; the last column may stand alone.
+#[pulp::with_simd(average = pulp::Arch::new())]
+#[inline(always)]
+fn average_with_simd<'a, S: pulp::Simd, T: Sample>(
+    _simd: S,
+    top: &'a [T],
+    bottom: &'a [T],
+    nodata: Option<T>,
+    out: &'a mut [T],
+) {
+    // Without a nodata value no cell equals it.
+    let (known, named) = (nodata.is_some(), nodata.unwrap_or_default());
+    let weigh = |v: T| {
+        // Not equal to itself: NaN.
+        #[expect(clippy::eq_op, reason = "the test for NaN that integers pass")]
+        let valid = v == v && !(known && v == named);
+        (if valid { v.to_f64() } else { 0.0 }, if valid { 1.0 } else { 0.0 })
+    };
+    let mean = |cells: [T; 4]| {
+        let [(a, m), (b, n), (c, o), (d, p)] = cells.map(weigh);
+        let count = m + n + o + p;
+        let mean = T::from_f64((a + b + c + d) / count);
+        // All four are nodata: the first stands for them.
+        if count == 0.0 { cells[0] } else { mean }
+    };
+    let ((tops, last_top), (bottoms, last_bottom)) = (top.as_chunks::<2>(), bottom.as_chunks::<2>());
+    for ((o, t), b) in out.iter_mut().zip(tops).zip(bottoms) {
+        *o = mean([t[0], t[1], b[0], b[1]]);
+    }
+    if let (Some(o), [t], [b]) = (out.last_mut(), last_top, last_bottom) {
+        *o = mean([*t, *t, *b, *b]);
+    }
+}
+
+fn modes<T: Sample>(top: &[T], bottom: &[T], nodata: Option<T>, out: &mut [T]) {
+    for (c, o) in out.iter_mut().enumerate() {
+        let (left, right) = (2 * c, (2 * c + 1).min(top.len() - 1));
+        let cells = [top[left], top[right], bottom[left], bottom[right]];
+        // Classes come in patches.
+        *o = if cells[1..].iter().all(|v| *v == cells[0]) { cells[0] } else { mode(cells, nodata) };
+    }
+}
+
+/// The most frequent valid value, the smaller of equally frequent ones.
+fn mode<T: Sample>(cells: [T; 4], nodata: Option<T>) -> T {
     let count = |v: T| cells.iter().filter(|c| **c == v).count();
-    cells.iter().skip(1).fold(cells[0], |best, &v| {
+    let valid = cells.into_iter().filter(|v| !is_nodata(*v, nodata));
+    let best = valid.reduce(|best, v| {
         let (b, n) = (count(best), count(v));
         if n > b || (n == b && v < best) { v } else { best }
-    })
+    });
+    best.unwrap_or(cells[0])
 }
 
 #[cfg(test)]
@@ -280,11 +321,19 @@ mod tests {
         assert_eq!(Level::all(3, 5000, 512, true).len(), 3);
     }
 
+    fn halved<T: Sample>(block: &[T], (cols, rows): (usize, usize), nodata: Option<T>, how: Overview) -> Vec<T> {
+        let mut bytes = Vec::new();
+        halve(Rect { samples: block, stride: cols, cols, rows }, nodata, how, &mut bytes);
+        let mut out = vec![T::default(); bytes.len() / T::BYTES];
+        T::get(&bytes, &mut out);
+        out
+    }
+
     #[test]
     fn mean_ignores_nodata_and_edges_use_what_is_there() {
         let nan = f32::NAN;
         let block = [1.0, 2.0, 9.0, 3.0, nan, nan, nan, nan, 5.0];
-        let half = halve(&block, 3, (3, 3), None, Overview::Average);
+        let half = halved(&block, (3, 3), None, Overview::Average);
         assert_eq!(half[..2], [2.0, 9.0]);
         assert!(half[2].is_nan());
         assert_eq!(half[3], 5.0);
@@ -292,15 +341,17 @@ mod tests {
 
     #[test]
     fn mean_of_integers_is_rounded() {
-        assert_eq!(halve(&[1_i16, 2, -9999, -9999], 2, (2, 2), Some(-9999), Overview::Average), [2]);
-        assert_eq!(halve(&[-1_i16, -2, 0, 0], 2, (2, 2), None, Overview::Average), [-1]);
+        assert_eq!(halved(&[1_i16, 2, -9999, -9999], (2, 2), Some(-9999), Overview::Average), [2]);
+        assert_eq!(halved(&[-1_i16, -2, 0, 0], (2, 2), None, Overview::Average), [-1]);
+        assert_eq!(halved(&[-9999_i16; 4], (2, 2), Some(-9999), Overview::Average), [-9999]);
     }
 
     #[test]
     fn mode_prefers_the_smaller_on_ties_and_never_nodata() {
-        assert_eq!(halve(&[2_u8, 1, 1, 2], 2, (2, 2), Some(255), Overview::Mode), [1]);
-        assert_eq!(halve(&[255_u8, 255, 255, 7], 2, (2, 2), Some(255), Overview::Mode), [7]);
-        assert_eq!(halve(&[3_u8, 4, 5, 4], 2, (2, 2), Some(255), Overview::Mode), [4]);
-        assert_eq!(halve(&[255_u8; 4], 2, (2, 2), Some(255), Overview::Mode), [255]);
+        assert_eq!(halved(&[2_u8, 1, 1, 2], (2, 2), Some(255), Overview::Mode), [1]);
+        assert_eq!(halved(&[255_u8, 255, 255, 7], (2, 2), Some(255), Overview::Mode), [7]);
+        assert_eq!(halved(&[3_u8, 4, 5, 4], (2, 2), Some(255), Overview::Mode), [4]);
+        assert_eq!(halved(&[255_u8; 4], (2, 2), Some(255), Overview::Mode), [255]);
+        assert_eq!(halved(&[8_u8, 8, 5, 5, 5, 6], (3, 2), Some(255), Overview::Mode), [5, 5]);
     }
 }

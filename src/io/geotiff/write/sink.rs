@@ -5,13 +5,13 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::block::{BlockEncoder, FRAME};
+use super::block::{BlockEncoder, FRAME, Framed};
+use super::body::Body;
 use super::header::{self, Entry, Values};
 use super::options::{BigTiff, Codec, CreationOptions, Predictor};
-use super::pyramid::{BlockAt, Encoding, Level, Patch, Pyramid, halve};
-use super::sample::{Sample, is_nodata, with_plane};
-use super::spool::{Chunk, Spool};
-use super::stats::BandStats;
+use super::pyramid::{BlockAt, Encoding, Level, Patch, Pyramid};
+use super::sample::{Rect, Sample, with_plane};
+use super::spool::Chunk;
 use super::{keys, metadata};
 use crate::engine::{OutBand, Overview};
 use crate::error::{Error, Result};
@@ -19,7 +19,8 @@ use crate::grid::{Grid, Window};
 use crate::io::atomic::{self, AtomicFile};
 use crate::io::lock::OutputLock;
 use crate::io::style;
-use crate::raster::{Dtype, Encoded, OutPlane, Ramp, Sink};
+use crate::numeric::Moments;
+use crate::raster::{Dtype, Encoded, Finished, Ramp, Sink};
 
 /// Files a reader would apply to the output: left from an older file of the name, they would be wrong.
 const COMPANIONS: &[&str] = &[".aux.xml", ".ovr", ".msk"];
@@ -37,28 +38,37 @@ pub struct CogSink {
     encoder: Arc<BlockEncoder>,
     pyramid: Pyramid,
     main: Mutex<Main>,
-    file: AtomicFile,
 }
 
-/// Blocks of full resolution in the order they were committed.
-#[derive(Default)]
+/// Blocks of full resolution in the order they were committed, which is how they stay in the file.
 struct Main {
-    spool: Spool,
-    /// By band × blocks + block.
+    /// Taken when the file is finished.
+    body: Option<Body>,
+    /// By band × blocks + block; offsets count from the first byte of the body.
     chunks: Vec<Chunk>,
-    stats: Vec<BandStats>,
+    moments: Vec<Moments>,
+}
+
+impl Main {
+    fn body(&mut self) -> Result<&mut Body> {
+        self.body.as_mut().ok_or_else(finished_twice)
+    }
+}
+
+fn finished_twice() -> Error {
+    Error::bug("a tile was written after the end")
 }
 
 /// What `encode` hands to `commit`.
 struct Tile {
     blocks: Vec<Block>,
-    stats: Vec<BandStats>,
+    moments: Vec<Moments>,
 }
 
 struct Block {
     at: BlockAt,
     /// Nothing where the block is left out.
-    bytes: Option<Vec<u8>>,
+    framed: Option<Framed>,
     /// Nothing where there are no overviews.
     patch: Option<Patch>,
 }
@@ -121,9 +131,9 @@ impl CogSink {
         let reduce = bands.iter().map(|b| b.overview).collect();
         let pyramid = Pyramid::new(path, &levels, encoding, reduce, Arc::clone(&encoder));
         let main = Main {
-            spool: Spool::new(path),
+            body: Some(Body::new(file)),
             chunks: vec![Chunk::default(); levels[0].blocks() * bands.len()],
-            stats: vec![BandStats::default(); bands.len()],
+            moments: vec![Moments::default(); bands.len()],
         };
         Ok(Self {
             grid: grid.clone(),
@@ -137,53 +147,31 @@ impl CogSink {
             encoder,
             pyramid,
             main: Mutex::new(main),
-            file,
         })
     }
 
     fn encode_band<T: Sample>(&self, band: usize, window: Window, samples: &[T], tile: &mut Tile) -> Result<()> {
-        if samples.len() != window.cells() || T::BYTES != self.dtype.bytes() {
-            return Err(Error::bug(format!("{window}: plane {band} has another size or type than its band")));
-        }
         let edge = self.options.block;
         let nodata = self.nodata.map(T::from_f64);
         let fill = nodata.unwrap_or_else(|| T::from_f64(f64::NAN));
-        tile.stats.push(BandStats::of(samples, nodata));
         let (first_row, first_col) = (window.row as usize / edge, window.col as usize / edge);
-        let mut block = vec![fill; edge * edge];
         for row in 0..window.rows.div_ceil(edge) {
             for col in 0..window.cols.div_ceil(edge) {
                 let (top, left) = (row * edge, col * edge);
                 let (cols, rows) = (edge.min(window.cols - left), edge.min(window.rows - top));
-                if cols < edge || rows < edge {
-                    block.fill(fill);
-                }
-                let mut empty = true;
-                for r in 0..rows {
-                    let from = &samples[(top + r) * window.cols + left..][..cols];
-                    for (to, v) in block[r * edge..].iter_mut().zip(from) {
-                        *to = v.canonical();
-                        empty &= is_nodata(*v, nodata);
-                    }
-                }
+                let rect = Rect { samples: &samples[top * window.cols + left..], stride: window.cols, cols, rows };
+                let empty = tile.moments[band].count == 0 || rect.is_empty(nodata);
                 let at = BlockAt { level: 0, band, row: first_row + row, col: first_col + col };
-                let bytes = if empty && self.options.sparse { None } else { Some(self.encoder.encode(&block)?) };
-                let patch = self.pyramid.wants(0).then(|| {
-                    (!empty).then(|| {
-                        let mut out = Vec::new();
-                        let half = halve(&block, edge, (cols, rows), nodata, self.bands[band].overview);
-                        T::put(&half, &mut out);
-                        out
-                    })
-                });
-                tile.blocks.push(Block { at, bytes, patch });
+                let framed = if empty && self.options.sparse { None } else { Some(self.encoder.encode(rect, fill)?) };
+                let patch = self.pyramid.wants(0).then(|| (!empty).then(|| self.pyramid.patch(rect, band)));
+                tile.blocks.push(Block { at, framed, patch });
             }
         }
         Ok(())
     }
 
     /// Tags of an image, with the places of its blocks.
-    fn directory(&self, level: usize, offsets: Vec<u64>, lengths: Vec<u32>, stats: &[BandStats]) -> Vec<Entry> {
+    fn directory(&self, level: usize, offsets: Vec<u64>, lengths: Vec<u32>, moments: &[Moments]) -> Vec<Entry> {
         let image = &self.levels[level];
         let n = self.bands.len();
         let palette = n == 1 && self.dtype == Dtype::U8 && !self.bands[0].classes.is_empty();
@@ -233,37 +221,43 @@ impl CogSink {
             let software = format!("regrow {}", env!("CARGO_PKG_VERSION"));
             tags.push(Entry::new(305, Values::Ascii(software)));
             tags.extend(self.place.iter().cloned());
-            tags.push(Entry::new(42_112, Values::Ascii(metadata::gdal_metadata(&self.bands, stats))));
+            tags.push(Entry::new(
+                42_112,
+                Values::Ascii(metadata::gdal_metadata(
+                    &self.bands,
+                    moments,
+                    self.grid.cols as u64 * self.grid.rows as u64,
+                )),
+            ));
         }
         tags
     }
 
-    /// Header bytes and the length of the whole file. `chunks` are in file order, level by level from full resolution.
-    fn header(&self, chunks: &[Vec<Chunk>], stats: &[BandStats], big: bool) -> (Vec<u8>, u64) {
+    /// Header bytes, and where the body begins in the file. `chunks` are by level from full resolution; overviews lie in
+    /// file order between the header and the body, the smallest first.
+    fn header(&self, main: &Main, body: &Body, overviews: &[Vec<Chunk>], big: bool) -> (Vec<u8>, u64) {
         let build = |starts: &[u64]| {
-            let images: Vec<_> = chunks
-                .iter()
-                .zip(starts)
+            let full = std::iter::once(placed(&main.chunks, starts[0]));
+            let places = full.chain(overviews.iter().zip(&starts[1..]).map(|(c, start)| packed(c, *start)));
+            let images: Vec<_> = places
                 .enumerate()
-                .map(|(level, (chunks, start))| {
-                    let (offsets, lengths) = places(chunks, *start);
-                    self.directory(level, offsets, lengths, stats)
-                })
+                .map(|(level, (offsets, lengths))| self.directory(level, offsets, lengths, &main.moments))
                 .collect();
             header::assemble(&images, big)
         };
-        let mut end = build(&vec![0; chunks.len()]).len() as u64;
-        let mut starts = vec![0; chunks.len()];
-        for (level, start) in starts.iter_mut().enumerate().rev() {
+        let mut end = build(&vec![0; 1 + overviews.len()]).len() as u64;
+        let mut starts = vec![0; 1 + overviews.len()];
+        for (start, chunks) in starts[1..].iter_mut().zip(overviews).rev() {
             *start = end;
-            end += chunks[level].iter().map(|c| u64::from(c.len)).sum::<u64>();
+            end += chunks.iter().map(|c| u64::from(c.len)).sum::<u64>();
         }
-        (build(&starts), end)
+        starts[0] = body.room_for(end);
+        (build(&starts), starts[0])
     }
 }
 
 impl Sink for CogSink {
-    fn encode(&self, window: Window, planes: Vec<OutPlane>) -> Result<Encoded> {
+    fn encode(&self, window: Window, planes: &[Finished<'_>]) -> Result<Encoded> {
         let edge = self.options.block as i64;
         let grid = self.grid.window();
         let whole = |end: i64, last: i64| end % edge == 0 || end == last;
@@ -276,12 +270,13 @@ impl Sink for CogSink {
         {
             return Err(Error::bug(format!("{window}: not a tile of whole blocks with a plane a band")));
         }
-        let mut tile = Tile { blocks: Vec::new(), stats: Vec::new() };
-        for (band, plane) in planes.into_iter().enumerate() {
-            if plane.dtype() != self.dtype {
-                return Err(Error::bug(format!("{window}: plane {band} is {}, not {}", plane.dtype(), self.dtype)));
+        let moments = planes.iter().map(|p| p.moments).collect();
+        let mut tile = Tile { blocks: Vec::new(), moments };
+        for (band, Finished { plane, .. }) in planes.iter().enumerate() {
+            if plane.dtype() != self.dtype || plane.len() != window.cells() {
+                return Err(Error::bug(format!("{window}: plane {band} has another size or type than its band")));
             }
-            with_plane!(&plane, v => self.encode_band(band, window, v, &mut tile))?;
+            with_plane!(plane, v => self.encode_band(band, window, v, &mut tile))?;
         }
         // A tile makes a third of its own blocks of work for the overviews.
         for _ in 0..=tile.blocks.len() / 3 {
@@ -289,71 +284,73 @@ impl Sink for CogSink {
                 break;
             }
         }
-        let size = |v: &Option<Vec<u8>>| v.as_ref().map_or(0, |b| b.len() as u64);
-        let bytes = tile.blocks.iter().map(|b| size(&b.bytes) + b.patch.as_ref().map_or(0, size)).sum();
-        Ok(Encoded { bytes, data: Box::new(tile) })
+        let held = |b: &Block| {
+            let patch = b.patch.as_ref().and_then(Option::as_ref).map_or(0, |p| p.capacity() as u64);
+            b.framed.as_ref().map_or(0, Framed::held) + patch
+        };
+        Ok(Encoded { bytes: tile.blocks.iter().map(held).sum(), data: Box::new(tile) })
     }
 
     fn commit(&self, window: Window, encoded: Encoded) -> Result<()> {
         let tile =
             encoded.data.downcast::<Tile>().map_err(|_| Error::bug(format!("{window}: a tile of another sink")))?;
-        let Tile { blocks, stats } = *tile;
+        let Tile { blocks, moments } = *tile;
         let mut main = self.main.lock().unwrap_or_else(PoisonError::into_inner);
-        for (total, next) in main.stats.iter_mut().zip(&stats) {
+        for (total, next) in main.moments.iter_mut().zip(&moments) {
             total.merge(next);
         }
-        for block in &blocks {
-            if let Some(bytes) = &block.bytes {
-                let BlockAt { band, row, col, .. } = block.at;
-                let index = band * self.levels[0].blocks() + row * self.levels[0].across() + col;
-                main.chunks[index] = main.spool.append(bytes)?;
+        for Block { at, framed, patch } in blocks {
+            if let Some(framed) = framed {
+                let index = at.band * self.levels[0].blocks() + at.row * self.levels[0].across() + at.col;
+                main.chunks[index] = main.body()?.append(framed.bytes())?;
+                self.encoder.recycle(framed);
+            }
+            if let Some(patch) = patch {
+                self.pyramid.add(at, patch)?;
             }
         }
         drop(main);
-        for block in blocks {
-            if let Some(patch) = block.patch {
-                self.pyramid.add(block.at, patch)?;
-            }
-        }
         self.pyramid.relieve()
     }
 
-    fn finish(mut self: Box<Self>) -> Result<()> {
+    fn finish(self: Box<Self>) -> Result<()> {
         while self.pyramid.work()? {}
-        let Main { mut spool, chunks, stats } =
-            std::mem::take(&mut *self.main.lock().unwrap_or_else(PoisonError::into_inner));
-        let (mut overviews, above) = self.pyramid.take_overviews();
-        let chunks: Vec<_> = std::iter::once(chunks).chain(above).collect();
-        if !self.options.sparse && chunks.iter().flatten().any(|c| c.len == 0) {
-            return Err(Error::bug(format!("{}: not every tile was written", self.file.path().display())));
+        let (mut spool, overviews) = self.pyramid.take_overviews();
+        let mut main = self.main.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = main.body.take().ok_or_else(finished_twice)?;
+        let path = body.path().to_owned();
+        let name = path.display();
+        if !self.options.sparse && overviews.iter().chain([&main.chunks]).flatten().any(|c| c.len == 0) {
+            return Err(Error::bug(format!("{name}: not every tile was written")));
         }
 
-        let (mut bytes, mut end) = self.header(&chunks, &stats, self.options.bigtiff == BigTiff::Yes);
+        let header = |big| self.header(&main, &body, &overviews, big);
+        let (mut bytes, mut room) = header(self.options.bigtiff == BigTiff::Yes);
         let limit = if self.options.bigtiff == BigTiff::IfSafer { i32::MAX as u64 } else { u64::from(u32::MAX) };
+        let end = room + body.len();
         if end > limit && self.options.bigtiff != BigTiff::Yes {
             if self.options.bigtiff == BigTiff::No {
                 return Err(Error::limit(format!(
-                    "writing {}: {end} bytes do not fit into a classic TIFF; leave out --co BIGTIFF=NO",
-                    self.file.path().display()
+                    "writing {name}: {end} bytes do not fit into a classic TIFF; leave out --co BIGTIFF=NO"
                 )));
             }
-            (bytes, end) = self.header(&chunks, &stats, true);
+            (bytes, room) = header(true);
         }
-        self.file.write_all(&bytes).map_err(|e| self.file.error(&e))?;
-        for level in chunks[1..].iter().rev() {
-            overviews.copy(level.iter().copied(), &mut self.file, AtomicFile::error)?;
+        let end = room + body.len();
+        let mut file = body.with_room(room)?;
+        file.write_all(&bytes).map_err(|e| file.error(&e))?;
+        let mut written = bytes.len() as u64;
+        for level in overviews.iter().rev() {
+            spool.copy(level.iter().copied(), &mut file, AtomicFile::error)?;
+            written += level.iter().map(|c| u64::from(c.len)).sum::<u64>();
         }
-        drop(overviews);
-        spool.copy(chunks[0].iter().copied(), &mut self.file, AtomicFile::error)?;
         drop(spool);
+        file.write_all(&vec![0; (room - written) as usize]).map_err(|e| file.error(&e))?;
 
-        let path = self.file.path().to_owned();
         // Held until the companions are there too.
         let _lock = OutputLock::take(&path)?;
-        let extras = self.extras(&path, &stats)?;
-        let name = path.display();
-        self.file
-            .commit_checked(|again| read_back(again, &bytes, end).map_err(|e| e.context(format!("writing {name}"))))?;
+        let extras = self.extras(&path, &main.moments)?;
+        file.commit_checked(|again| read_back(again, &bytes, end).map_err(|e| e.context(format!("writing {name}"))))?;
         for companion in COMPANIONS.iter().map(|c| beside(&path, c)).filter(|p| self.overwrite && p.exists()) {
             std::fs::remove_file(&companion).map_err(|e| atomic::write_error(&companion, 0, &e))?;
         }
@@ -372,22 +369,28 @@ impl Sink for CogSink {
         blocks * per_block + (1 << 20) + self.pyramid.resident_bytes() + overview
     }
 
-    fn scratch_bytes(&self, cells: usize) -> u64 {
+    fn encoded_bytes(&self, cells: usize) -> u64 {
         let (edge, width) = (self.options.block, self.dtype.bytes());
         let blocks = (cells.div_ceil(edge * edge) * self.bands.len()) as u64;
         let patch = if self.pyramid.wants(0) { (edge * edge / 4 * width) as u64 } else { 0 };
-        blocks * (self.encoder.bound(width) + patch) + self.block_scratch()
+        blocks * (self.encoder.bound(width) + patch)
+    }
+
+    fn scratch_bytes(&self, _cells: usize) -> u64 {
+        self.block_scratch()
     }
 }
 
 impl CogSink {
     /// The files that go with the raster, complete but for their names: category names for GDAL, style for QGIS.
-    fn extras(&self, path: &Path, stats: &[BandStats]) -> Result<Vec<AtomicFile>> {
+    fn extras(&self, path: &Path, moments: &[Moments]) -> Result<Vec<AtomicFile>> {
         let names = metadata::category_names(&self.bands).map(|xml| (beside(path, ".aux.xml"), xml));
         let band = &self.bands[0];
         let style = styled(&self.bands, &self.options).then(|| {
-            let s = &stats[0];
-            (style::path_for(path), style::document(band, s.min, s.max, s.mean, s.stdev()))
+            let m = &moments[0];
+            let (mean, spread) = (m.mean().unwrap_or(0.0), m.std_population().unwrap_or(0.0));
+            let (min, max) = if m.count == 0 { (0.0, 0.0) } else { (m.min, m.max) };
+            (style::path_for(path), style::document(band, min, max, mean, spread))
         });
         let write = |(path, text): (PathBuf, String)| {
             let mut f = AtomicFile::create(&path, self.overwrite)?;
@@ -405,17 +408,23 @@ impl CogSink {
     }
 }
 
-/// Offsets and lengths of blocks that lie from `start` on; absent ones have offset and length 0.
-fn places(chunks: &[Chunk], start: u64) -> (Vec<u64>, Vec<u32>) {
-    let mut at = start;
+/// Offsets and lengths of blocks that lie where their chunks say, from `start` on; absent ones have offset and length 0.
+fn placed(chunks: &[Chunk], start: u64) -> (Vec<u64>, Vec<u32>) {
     let place = |chunk: &Chunk| match chunk.len {
         0 => (0, 0),
-        len => {
-            at += u64::from(len);
-            (at - u64::from(len) + FRAME as u64 / 2, len - FRAME as u32)
-        }
+        len => (start + chunk.offset + FRAME as u64 / 2, len - FRAME as u32),
     };
     chunks.iter().map(place).unzip()
+}
+
+/// As [`placed`] for blocks that lie one after another from `start` on.
+fn packed(chunks: &[Chunk], start: u64) -> (Vec<u64>, Vec<u32>) {
+    let mut end = 0;
+    let place = |chunk: &Chunk| {
+        end += u64::from(chunk.len);
+        Chunk { offset: end - u64::from(chunk.len), len: chunk.len }
+    };
+    placed(&chunks.iter().map(place).collect::<Vec<_>>(), start)
 }
 
 /// Classes are always styled. Where quantities are, of several the first is, if it has a ramp of its own (reflectance bands
@@ -439,15 +448,15 @@ fn nodata_of(bands: &[OutBand]) -> Result<Option<f64>, String> {
     }
 }
 
-/// What will surely be written: everything without compression, an eighth of numbers and a hundredth of bytes with it. All
-/// of it is there twice for a moment, in the spool and in the file. Sparse files may be nearly nothing.
+/// What will surely be written: everything without compression, an eighth of numbers and a hundredth of bytes with it.
+/// Sparse files may be nearly nothing.
 fn least_bytes(samples: u64, dtype: Dtype, options: &CreationOptions) -> u64 {
     let raw = samples * dtype.bytes() as u64;
     match (options.codec, dtype.bytes()) {
         _ if options.sparse => 0,
-        (Codec::None, _) => 2 * raw,
-        (_, 1) => raw / 50,
-        _ => raw / 4,
+        (Codec::None, _) => raw,
+        (_, 1) => raw / 100,
+        _ => raw / 8,
     }
 }
 
