@@ -17,7 +17,13 @@ pub struct Tracing {
     pub connect: Connect,
     /// Patches of fewer pixels are dropped.
     pub least: u64,
+    /// Ceiling of all buffers in bytes; outlines are kept until they are written.
+    pub memory: u64,
 }
+
+/// Most bytes a corner takes on its way from the outline to the file. Measured on noise, where rings are shortest and most
+/// is lost on their ends, for the format that takes most, and rounded up.
+const CORNER_BYTES: u64 = 160;
 
 /// Outlines of the tiles merged so far. A tile only carries its classes; tracing happens while merging, in tile order.
 #[derive(Default)]
@@ -67,7 +73,22 @@ impl Outlines {
             }
         };
         self.found.extend(tracer.tile(tile.window, &tile.classes)?);
-        Ok(())
+        let need = tracer.corners() * CORNER_BYTES;
+        if need <= tile.tracing.memory {
+            return Ok(());
+        }
+        let done = tracer.traced_rows().max(1) as u64;
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        (self.tracer, self.found) = (None, Vec::new());
+        Err(Error::limit(format!(
+            "tracing polygons: {done} of {} rows need {} MiB, and --memory is {} MiB; about {}MiB should do, or leave out \
+             small patches with --min-area, or clip the scene",
+            tile.rows,
+            mib(need),
+            mib(tile.tracing.memory),
+            // A quarter more, as the rows to come may have more than those that were.
+            mib(need / 4 * 5 / done * tile.rows as u64)
+        )))
     }
 }
 
@@ -87,9 +108,30 @@ mod tests {
     use crate::grid::Grid;
 
     #[test]
+    fn outlines_beyond_the_memory_are_a_limit_that_names_what_would_do() {
+        let grid = Grid::unplaced(4, 8, "test", None);
+        let trace = |memory: u64| {
+            let tracing = Arc::new(Tracing { classes: vec![1], connect: Connect::Four, least: 0, memory });
+            let mut all = Outlines::default();
+            for row in (0..8).step_by(2) {
+                let input = TileIn { window: Window::new(0, row, 4, 2), grid: &grid, halo: 0, planes: Vec::new() };
+                let mut one = Outlines::default();
+                one.add(&tracing, &input, vec![1, 0, 1, 0, 0, 1, 0, 1]);
+                all.merge(one);
+            }
+            all.finish()
+        };
+        // 16 single pixels of four corners each.
+        assert_eq!(trace(64 * CORNER_BYTES).unwrap().len(), 16);
+        let e = trace(24 * CORNER_BYTES).unwrap_err();
+        assert_eq!(e.kind().exit_code(), 4);
+        assert!(e.to_string().contains("4 of 8 rows") && e.to_string().contains("--min-area"), "{e}");
+    }
+
+    #[test]
     fn patch_across_tiles_is_one_outline() {
         let grid = Grid::unplaced(4, 1, "test", None);
-        let tracing = Arc::new(Tracing { classes: vec![1], connect: Connect::Four, least: 2 });
+        let tracing = Arc::new(Tracing { classes: vec![1], connect: Connect::Four, least: 2, memory: 1 << 20 });
         let mut all = Outlines::default();
         for (col, classes) in [(0, vec![1, 0]), (2, vec![1, 1])] {
             let input = TileIn { window: Window::new(col, 0, 2, 1), grid: &grid, halo: 0, planes: Vec::new() };

@@ -128,7 +128,7 @@ pub fn add(
     }
     let tracing = options.polygons.as_ref().map(|_| {
         // Small patches are gone from the map already.
-        Arc::new(Tracing { classes: vec![1], connect: options.connect, least: 0 })
+        Arc::new(Tracing { classes: vec![1], connect: options.connect, least: 0, memory: context.limits.memory })
     });
     let analysis = SurfaceAnalysis {
         formula: Formula::new(&builder.graph, &results, reads),

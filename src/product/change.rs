@@ -124,6 +124,7 @@ pub fn add(
             classes: vec![1, 2, 4, 5],
             connect: options.connect,
             least: output::pixels_of(options.min_area_m2, pass.grid())?,
+            memory: context.limits.memory,
         })),
     };
     let analysis = ChangeAnalysis {

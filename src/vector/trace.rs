@@ -92,6 +92,7 @@ pub struct Tracer {
     tails: Vec<usize>,
     heads: Vec<usize>,
     done: Vec<Outline>,
+    corners: u64,
 }
 
 impl Tracer {
@@ -123,6 +124,7 @@ impl Tracer {
             tails: vec![NONE; cols + 4],
             heads: vec![NONE; cols + 4],
             done: Vec::new(),
+            corners: 0,
         })
     }
 
@@ -130,6 +132,18 @@ impl Tracer {
     #[must_use]
     pub fn standing_bytes(cols: usize, edge: usize) -> u64 {
         cols as u64 * (edge as u64 + 2 + 2 * size_of::<usize>() as u64)
+    }
+
+    /// Corners kept so far, of open and of complete outlines.
+    #[must_use]
+    pub fn corners(&self) -> u64 {
+        self.corners
+    }
+
+    /// Rows traced so far.
+    #[must_use]
+    pub fn traced_rows(&self) -> usize {
+        self.row
     }
 
     /// Takes the classes of the next tile, in tile order, and returns the outlines that are complete.
@@ -322,6 +336,7 @@ impl Tracer {
                 };
                 let from = (out + turn) % 4;
                 let corner = (turn != 2).then_some((x as u32, self.row as u32));
+                self.corners += u64::from(corner.is_some());
                 let ring = self.link((slots[from], new[from]), (slots[out], new[out]), corner);
                 if let Some(ring) = ring {
                     // Only a walk that leaves up or left can close: pixel a above, or c below.
@@ -426,6 +441,9 @@ impl Tracer {
                 self.patches.retire(patch);
                 if outline.cells >= self.least {
                     self.done.push(outline);
+                } else {
+                    // Every ring ends with its first corner again.
+                    self.corners -= outline.polygons.iter().flatten().map(|r| r.len() as u64 - 1).sum::<u64>();
                 }
             }
         }

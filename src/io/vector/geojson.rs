@@ -219,25 +219,22 @@ pub(super) fn write(path: &Path, layer: &Layer, overwrite: bool) -> Result<()> {
         Some(crs) if crs.kind != crate::grid::crs::CrsKind::Local => Some(Transform::new(crs, &Crs::from_epsg(4326)?)?),
         _ => None,
     };
-    let mut features = Vec::with_capacity(layer.features.len());
-    for feature in &layer.features {
-        let mut properties = serde_json::Map::new();
-        for (column, value) in layer.columns.iter().zip(&feature.values) {
-            properties.insert(column.clone(), json_value(value));
-        }
-        features.push(serde_json::json!({
-            "type": "Feature",
-            "properties": properties,
-            "geometry": json_geometry(&feature.geometry, to_lonlat.as_ref())?,
-        }));
-    }
     let crs = if to_lonlat.is_some() { "" } else { "\"crs\": null,\n" };
     let mut text = format!(
         "{{\n\"type\": \"FeatureCollection\",\n\"name\": {},\n{crs}\"features\": [\n",
         Json::from(layer.name.as_str())
     );
-    for (i, feature) in features.iter().enumerate() {
-        let end = if i + 1 < features.len() { "," } else { "" };
+    for (i, feature) in layer.features.iter().enumerate() {
+        let mut properties = serde_json::Map::new();
+        for (column, value) in layer.columns.iter().zip(&feature.values) {
+            properties.insert(column.clone(), json_value(value));
+        }
+        let feature = serde_json::json!({
+            "type": "Feature",
+            "properties": properties,
+            "geometry": json_geometry(&feature.geometry, to_lonlat.as_ref())?,
+        });
+        let end = if i + 1 < layer.features.len() { "," } else { "" };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{feature}{end}");
     }
