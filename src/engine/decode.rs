@@ -206,17 +206,24 @@ fn discard_with_simd<'a, S: pulp::Simd, D: Held>(
             row.iter_mut().zip(keep).for_each(|(v, k)| *v = if *k { *v } else { D::NODATA });
             clipped = keep[core.clone()].iter().map(|k| u32::from(!*k)).sum::<u32>();
         }
-        let before = nodata(&row[core.clone()]);
+        let mut before = None;
         for mask in &job.masks {
+            before.get_or_insert_with(|| nodata(&row[core.clone()]));
             let mask = &mask[at..at + cols];
             row.iter_mut().zip(mask).for_each(|(v, m)| *v = if *m == 0 { *v } else { D::NODATA });
         }
-        let masked = if job.masks.is_empty() { before } else { nodata(&row[core.clone()]) };
-        let mut after = masked;
-        if let Some((low, high)) = range {
-            row.iter_mut().for_each(|v| *v = if *v >= low && *v <= high { *v } else { D::NODATA });
-            after = nodata(&row[core.clone()]);
-        }
+        let (masked, after) = match range {
+            None => {
+                let n = nodata(&row[core.clone()]);
+                (n, n)
+            }
+            Some(range) => {
+                keep(&mut row[..core.start], range);
+                keep(&mut row[core.end..], range);
+                keep(&mut row[core.clone()], range)
+            }
+        };
+        let before = before.unwrap_or(masked);
         if core_rows.contains(&r) {
             counts.cells += core.len() as u64;
             counts.clipped += u64::from(clipped);
@@ -225,6 +232,19 @@ fn discard_with_simd<'a, S: pulp::Simd, D: Held>(
             counts.out_of_range += u64::from(after - masked);
         }
     }
+}
+
+/// Makes nodata of what is out of range; gives the nodata cells before and after.
+#[inline(always)]
+fn keep<D: Held>(row: &mut [D], (low, high): (D, D)) -> (u32, u32) {
+    let (mut before, mut kept) = (0, 0);
+    for v in row.iter_mut() {
+        let inside = *v >= low && *v <= high;
+        before += u32::from(v.is_nodata());
+        kept += u32::from(inside);
+        *v = if inside { *v } else { D::NODATA };
+    }
+    (before, row.len() as u32 - kept)
 }
 
 #[inline(always)]

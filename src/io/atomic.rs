@@ -44,6 +44,13 @@ impl AtomicFile {
         &self.target
     }
 
+    /// Appends `bytes` bytes from where `from` stands; gives how many there were. The system copies them where it can.
+    pub(super) fn append_from(&mut self, from: &mut File, bytes: u64) -> io::Result<u64> {
+        let n = io::copy(&mut from.take(bytes), &mut self.file)?;
+        self.written += n;
+        Ok(n)
+    }
+
     /// The open file, for what only the system can do with it.
     pub(super) fn handle(&self) -> &File {
         &self.file

@@ -5,11 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::atomic::write_bytes;
 use crate::error::{Error, Result};
@@ -76,25 +74,15 @@ pub fn write(provenance: &Provenance, overwrite: bool) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// SHA-256 of a file in hexadecimal digits.
+/// BLAKE3 of a file in hexadecimal digits, as `b3sum` prints it.
 ///
 /// # Errors
 /// Failed reading.
-pub fn sha256(path: &Path) -> Result<String> {
-    let fail = |e: &std::io::Error| Error::from_io(&format!("hashing {}", path.display()), e);
-    let mut file = File::open(path).map_err(|e| fail(&e))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let n = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(fail(&e)),
-        };
-        hash.update(&buffer[..n]);
-    }
-    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+pub fn blake3(path: &Path) -> Result<String> {
+    let file = File::open(path).map_err(|e| Error::from_io(&format!("hashing {}", path.display()), &e))?;
+    let mut hash = blake3::Hasher::new();
+    hash.update_reader(file).map_err(|e| Error::from_io(&format!("hashing {}", path.display()), &e))?;
+    Ok(hash.finalize().to_hex().to_string())
 }
 
 fn item(p: &Provenance, created: Option<&str>) -> Result<Value> {
@@ -129,7 +117,9 @@ fn item(p: &Provenance, created: Option<&str>) -> Result<Value> {
         if let Some(media) = media_type(&a.path) {
             asset["type"] = media.into();
         }
-        (asset["file:size"], asset["file:checksum"]) = size_and_hash(&a.path)?;
+        let known = a.path.metadata().map_err(|e| Error::from_io(&format!("reading {}", a.path.display()), &e))?;
+        // No hash: the output would be read again from the disk. A project hashes what it made in its run.json.
+        asset["file:size"] = known.len().into();
         assets.insert(key, asset);
     }
     let links: Vec<_> = p
@@ -204,16 +194,10 @@ fn projection(properties: &mut Map<String, Value>, grid: &Grid) {
 fn input(path: &Path, known: &BTreeMap<PathBuf, String>) -> Result<Value> {
     let mut v = json!({ "href": path.display().to_string() });
     if path.is_file() {
-        v["sha256"] = known.get(path).map_or_else(|| sha256(path), |h| Ok(h.clone()))?.into();
+        v["blake3"] = known.get(path).map_or_else(|| blake3(path), |h| Ok(h.clone()))?.into();
         v["size"] = json!(path.metadata().map(|m| m.len()).ok());
     }
     Ok(v)
-}
-
-fn size_and_hash(path: &Path) -> Result<(Value, Value)> {
-    let size = path.metadata().map_err(|e| Error::from_io(&format!("reading {}", path.display()), &e))?.len();
-    // Multihash: 12 is SHA-256, 20 is its length of 32 bytes.
-    Ok((size.into(), format!("1220{}", sha256(path)?).into()))
 }
 
 /// The way from the folder of the sidecar to a file: its bare name where it lies beside.
@@ -330,9 +314,9 @@ mod tests {
         assert_eq!(path, dir.path().join("ndvi.tif.json"));
         let text = std::fs::read_to_string(&path).unwrap();
         let item: Value = serde_json::from_str(&text).unwrap();
-        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let abc = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";
         let properties = &item["properties"];
-        assert_eq!(properties["regrow:inputs"][0]["sha256"], abc);
+        assert_eq!(properties["regrow:inputs"][0]["blake3"], abc);
         assert_eq!(properties["datetime"], "2024-07-15T00:00:00Z");
         assert_eq!(properties["proj:code"], "EPSG:32634");
         assert_eq!(properties["proj:shape"], json!([50, 100]));

@@ -7,7 +7,7 @@ use super::Made;
 use crate::error::{Error, Result};
 use crate::io::atomic::{write_bytes, write_error};
 use crate::io::lock::OutputLock;
-use crate::io::sidecar::{self, Asset, Provenance, sha256};
+use crate::io::sidecar::{self, Asset, Provenance, blake3};
 use crate::io::table::{self, Table};
 use crate::product::Context;
 use crate::project::config::SceneSpec;
@@ -94,11 +94,11 @@ pub(super) fn write(
         }
         let (digest, bytes) = match later {
             true => (None, 0),
-            false => (Some(sha256(&path)?), size(&path)),
+            false => (Some(blake3(&path)?), size(&path)),
         };
         let figures = artifact.map(|a| Json::Object(a.figures.clone()));
         outputs
-            .push(json!({ "path": output.path, "title": output.title, "role": role, "bytes": bytes, "sha256": digest,
+            .push(json!({ "path": output.path, "title": output.title, "role": role, "bytes": bytes, "blake3": digest,
                              "figures": figures }));
         summary.files.push(FileFacts { path: output.path.clone(), role, title: output.title.clone(), bytes });
     }
@@ -161,7 +161,7 @@ fn inputs(prepared: &Prepared) -> Result<BTreeMap<PathBuf, String>> {
     let mut hashes = BTreeMap::new();
     for path in paths {
         if !hashes.contains_key(path) {
-            hashes.insert(path.to_path_buf(), sha256(path)?);
+            hashes.insert(path.to_path_buf(), blake3(path)?);
         }
     }
     Ok(hashes)
@@ -171,7 +171,7 @@ fn inputs(prepared: &Prepared) -> Result<BTreeMap<PathBuf, String>> {
 fn shown_inputs(prepared: &Prepared, hashes: &BTreeMap<PathBuf, String>) -> Vec<Json> {
     let base = prepared.project.file.parent().unwrap_or(Path::new(""));
     let shown = |path: &PathBuf| path.strip_prefix(base).unwrap_or(path).display().to_string();
-    hashes.iter().map(|(p, h)| json!({ "path": shown(p), "bytes": size(p), "sha256": h })).collect()
+    hashes.iter().map(|(p, h)| json!({ "path": shown(p), "bytes": size(p), "blake3": h })).collect()
 }
 
 /// Rasters and polygons with what they were made from: scenes for those of scenes, samples for those of soil.

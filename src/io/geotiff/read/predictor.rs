@@ -68,6 +68,11 @@ fn sum_row(row: &mut [u8], samples: usize, width: usize) {
 /// Undoes the floating-point predictor (Adobe Photoshop TIFF technical note 3): bytes are differenced with a stride of one
 /// pixel, then the planes from the most significant byte on are woven together. Byte order of the file plays no part.
 fn float_row(row: &mut [u8], samples: usize, width: usize, scratch: &mut Vec<u8>) {
+    if (samples, width) == (1, 4) {
+        scratch.clear();
+        scratch.extend_from_slice(row);
+        return single_floats(scratch, row);
+    }
     for i in samples..row.len() {
         row[i] = row[i].wrapping_add(row[i - samples]);
     }
@@ -79,6 +84,25 @@ fn float_row(row: &mut [u8], samples: usize, width: usize, scratch: &mut Vec<u8>
             let plane = if cfg!(target_endian = "big") { b } else { width - 1 - b };
             *byte = scratch[plane * n + i];
         }
+    }
+}
+
+/// As [`float_row`] for one f32 a pixel. The sum runs through all four byte planes; since a plane starts from the sum of
+/// those before it, the four can be summed side by side once their totals are known.
+fn single_floats(planes: &[u8], row: &mut [u8]) {
+    let n = planes.len() / 4;
+    let plane = |k: usize| &planes[k * n..(k + 1) * n];
+    let total = |k: usize| plane(k).iter().fold(0_u8, |sum, b| sum.wrapping_add(*b));
+    let mut sums = [0_u8; 4];
+    for k in 1..4 {
+        sums[k] = sums[k - 1].wrapping_add(total(k - 1));
+    }
+    let bytes = plane(0).iter().zip(plane(1)).zip(plane(2)).zip(plane(3));
+    for (cell, (((a, b), c), d)) in row.as_chunks_mut::<4>().0.iter_mut().zip(bytes) {
+        for (sum, byte) in sums.iter_mut().zip([a, b, c, d]) {
+            *sum = sum.wrapping_add(*byte);
+        }
+        *cell = u32::from_be_bytes(sums).to_ne_bytes();
     }
 }
 

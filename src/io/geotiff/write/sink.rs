@@ -341,7 +341,7 @@ impl Sink for CogSink {
         file.write_all(&bytes).map_err(|e| file.error(&e))?;
         let mut written = bytes.len() as u64;
         for level in overviews.iter().rev() {
-            spool.copy(level.iter().copied(), &mut file, AtomicFile::error)?;
+            spool.copy(level.iter().copied(), &mut file)?;
             written += level.iter().map(|c| u64::from(c.len)).sum::<u64>();
         }
         drop(spool);

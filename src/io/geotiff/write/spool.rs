@@ -2,11 +2,11 @@
 //! neighbours. Their space is freed however the process ends.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::io::atomic::{scratch_file, write_error};
+use crate::io::atomic::{AtomicFile, scratch_file, write_error};
 
 const BUFFER: usize = 256 << 10;
 
@@ -43,23 +43,16 @@ impl Spool {
         Ok(chunk)
     }
 
-    /// Copies `chunks` one after another into `out`; neighbours go in one piece. `fail` turns a write error of `out` into
-    /// the user's.
-    pub(super) fn copy<W: Write>(
-        &mut self,
-        chunks: impl Iterator<Item = Chunk>,
-        out: &mut W,
-        fail: impl Fn(&W, &io::Error) -> Error,
-    ) -> Result<()> {
+    /// Copies `chunks` one after another into `out`; neighbours go in one piece.
+    pub(super) fn copy(&mut self, chunks: impl Iterator<Item = Chunk>, out: &mut AtomicFile) -> Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         file.flush().map_err(|e| write_error(&self.output, self.len, &e))?;
         let file = file.get_mut();
         let mut copy = |from: u64, to: u64| -> Result<()> {
-            let done = file.seek(SeekFrom::Start(from)).and_then(|_| io::copy(&mut (&*file).take(to - from), out));
-            match done {
+            match file.seek(SeekFrom::Start(from)).and_then(|_| out.append_from(file, to - from)) {
                 Ok(n) if n == to - from => Ok(()),
                 Ok(_) => Err(Error::io(format!("writing {}: its spool file was cut short", self.output.display()))),
-                Err(e) => Err(fail(out, &e)),
+                Err(e) => Err(out.error(&e)),
             }
         };
         let mut run = (0, 0);
@@ -145,11 +138,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut spool = Spool::new(&dir.path().join("a.tif"));
         let c: Vec<_> = [&b"one"[..], b"two", b"three", b"four"].iter().map(|b| spool.append(b).unwrap()).collect();
-        let mut out = Vec::new();
-        let order = [c[2], c[3], Chunk::default(), c[0], c[1]];
-        spool.copy(order.into_iter(), &mut out, |_, e| Error::io(e.to_string())).unwrap();
-        assert_eq!(out, b"threefouronetwo");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the spool has no name");
+        let path = dir.path().join("b");
+        let mut out = AtomicFile::create(&path, false).unwrap();
+        let order = [c[2], c[3], Chunk::default(), c[0], c[1]];
+        spool.copy(order.into_iter(), &mut out).unwrap();
+        out.commit().unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), b"threefouronetwo");
     }
 
     #[test]
