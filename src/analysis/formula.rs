@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::engine::TileIn;
-use crate::error::Result;
-use crate::spectral::{BLOCK, Graph, NodeId, Program, Registers};
+use crate::engine::{TileIn, TileOut};
+use crate::error::{Error, Result};
+use crate::raster::OutPlane;
+use crate::spectral::{Graph, NodeId, Program};
 
 /// Widest tile the engine makes, for the statement of working memory.
 const WIDEST: u64 = 1024;
@@ -33,7 +34,7 @@ impl Formula {
     /// Bytes of working memory it needs a tile, for [`crate::engine::Spec::scratch_fixed`].
     #[must_use]
     pub fn scratch(&self) -> u64 {
-        8 * ((self.reads.len() + self.program.results()) as u64 * WIDEST + (self.program.registers() * BLOCK) as u64)
+        self.program.working_bytes(WIDEST)
     }
 
     /// Evaluates the tile row by row; `each(row, results)` sees the values of every result along the row. NaN is nodata;
@@ -56,20 +57,32 @@ impl Formula {
         halo: usize,
         mut each: impl FnMut(usize, &[Vec<f64>]) -> Result<()>,
     ) -> Result<()> {
-        let cols = input.cols() + 2 * halo;
-        let at = input.halo - halo;
-        let mut planes = vec![vec![0.0; cols]; self.reads.len()];
-        let mut results = vec![vec![0.0; cols]; self.program.results()];
-        let mut registers = Registers::default();
+        let (cols, at) = (input.cols() + 2 * halo, input.halo - halo);
+        let mut work = self.program.evaluation();
         for row in 0..input.rows() + 2 * halo {
-            for (i, plane) in planes.iter_mut().enumerate() {
-                input.planes[i].load(row + at, at, plane);
-            }
-            let views: Vec<&[f64]> = planes.iter().map(Vec::as_slice).collect();
-            self.program.run(&views, cols, &mut registers, |k, start, values| {
-                results[k][start..start + values.len()].copy_from_slice(values);
-            })?;
-            each(row, &results)?;
+            each(row, work.row(cols, |i, values| input.planes[i].load(row + at, at, values)))?;
+        }
+        Ok(())
+    }
+
+    /// Evaluates the tile and writes the results, rounded to f32, to the first planes of `out`.
+    ///
+    /// # Errors
+    /// A bug where a plane has another type, or there are too few.
+    pub fn write(&self, input: &TileIn<'_>, out: &mut TileOut) -> Result<()> {
+        let floats = out.planes.iter_mut().filter_map(|p| match p {
+            OutPlane::F32(values) => Some(values.as_mut_slice()),
+            _ => None,
+        });
+        let mut planes: Vec<&mut [f32]> = floats.take(self.program.results()).collect();
+        if planes.len() < self.program.results() {
+            return Err(Error::bug("a formula has fewer float32 planes than results"));
+        }
+        let (cols, halo) = (input.cols(), input.halo);
+        let mut work = self.program.evaluation();
+        for row in 0..input.rows() {
+            let load = |i: usize, values: &mut [f64]| input.planes[i].load(row + halo, halo, values);
+            work.row_into(cols, load, &mut planes, row * cols);
         }
         Ok(())
     }

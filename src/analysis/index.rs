@@ -63,14 +63,7 @@ impl Analysis for IndexAnalysis {
     }
 
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, partial: &mut BandMeans) -> Result<()> {
-        self.formula.rows(input, |row, results| {
-            for (k, values) in results.iter().enumerate() {
-                for (o, &v) in out.f32_row(k, row).iter_mut().zip(values) {
-                    *o = v as f32;
-                }
-            }
-            Ok(())
-        })?;
+        self.formula.write(input, out)?;
         let Some(zones) = &self.zones else { return Ok(()) };
         partial.0.resize(self.bands.len(), ZoneMeans::default());
         for ((plane, band), means) in out.planes.iter().zip(&self.bands).zip(&mut partial.0) {

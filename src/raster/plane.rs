@@ -1,5 +1,7 @@
 //! Planes: the pixels of one tile, decoded for computing or made by it.
 
+use pulp::{Arch, NullaryFnOnce};
+
 use super::Dtype;
 
 /// Storage of an input plane: f32 where that holds every stored value exactly, f64 otherwise.
@@ -45,19 +47,14 @@ impl Plane {
     /// Physical values of `out.len()` cells of row `row` from column `col`; NaN is nodata.
     pub fn load(&self, row: usize, col: usize, out: &mut [f64]) {
         let at = row * self.cols + col;
-        let (s, o) = (self.scale, self.offset);
+        let (scale, offset) = (self.scale, self.offset);
         match &self.values {
             Values::F32(v) => {
-                let v = &v[at..at + out.len()];
-                if s == 1.0 && o == 0.0 {
-                    out.iter_mut().zip(v).for_each(|(d, &x)| *d = f64::from(x));
-                } else {
-                    out.iter_mut().zip(v).for_each(|(d, &x)| *d = f64::from(x) * s + o);
-                }
+                let plain = scale == 1.0 && offset == 0.0;
+                Arch::new().dispatch(Load { from: &v[at..at + out.len()], plain, scale, offset, out });
             }
             Values::F64(v) => {
-                let v = &v[at..at + out.len()];
-                out.iter_mut().zip(v).for_each(|(d, &x)| *d = x * s + o);
+                Arch::new().dispatch(Load { from: &v[at..at + out.len()], plain: false, scale, offset, out });
             }
         }
     }
@@ -87,6 +84,30 @@ impl Plane {
         match &self.values {
             Values::F32(v) => v.len() * 4,
             Values::F64(v) => v.len() * 8,
+        }
+    }
+}
+
+/// Stored values as physical ones.
+struct Load<'a, T> {
+    from: &'a [T],
+    /// Stored values are physical ones.
+    plain: bool,
+    scale: f64,
+    offset: f64,
+    out: &'a mut [f64],
+}
+
+impl<T: Copy + Into<f64>> NullaryFnOnce for Load<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { from, plain, scale, offset, out } = self;
+        if plain {
+            out.iter_mut().zip(from).for_each(|(d, &x)| *d = x.into());
+        } else {
+            out.iter_mut().zip(from).for_each(|(d, &x)| *d = x.into() * scale + offset);
         }
     }
 }

@@ -439,7 +439,7 @@ fn unknown_names(index: &str, ast: &Ast, unknown: &[&str]) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::program::{Program, Registers};
+    use super::super::program::Program;
     use super::*;
 
     fn lookup(name: &str) -> Option<String> {
@@ -459,11 +459,8 @@ mod tests {
                 _ => [b],
             })
             .collect();
-        let views: Vec<&[f64]> = inputs.iter().map(<[f64; 1]>::as_slice).collect();
-        let mut out = f64::NAN;
         let program = Program::compile(&builder.graph, &[node]);
-        program.run(&views, 1, &mut Registers::default(), |_, _, v| out = v[0]).unwrap();
-        out
+        program.evaluation().row(1, |i, values| values.copy_from_slice(&inputs[i]))[0][0]
     }
 
     #[test]

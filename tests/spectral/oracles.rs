@@ -8,7 +8,7 @@ use regrow::analysis::composite::composite;
 use regrow::analysis::cover::{COVER_BREAKS, CoverModel, Endmembers};
 use regrow::numeric::quantile::quantile;
 use regrow::numeric::threshold::Histogram;
-use regrow::spectral::{Builder, Index, Kernel, Program, Registers, Settings, catalogue};
+use regrow::spectral::{Builder, Index, Kernel, Program, Settings, catalogue};
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracles/spectral").join(name)
@@ -36,12 +36,9 @@ fn evaluate(indices: &[Index], settings: Settings, columns: &BTreeMap<String, Ve
     let lookup = |name: &str| columns.contains_key(name).then(|| name.to_owned());
     let nodes: Vec<_> = indices.iter().map(|i| builder.add(i, &lookup).unwrap()).collect();
     let program = Program::compile(&builder.graph, &nodes);
-    let views: Vec<&[f64]> = builder.graph.inputs().iter().map(|n| columns[n].as_slice()).collect();
+    let inputs: Vec<&Vec<f64>> = builder.graph.inputs().iter().map(|n| &columns[n]).collect();
     let n = columns.values().next().unwrap().len();
-    let mut out = vec![vec![0.0; n]; nodes.len()];
-    let give = |k: usize, at: usize, v: &[f64]| out[k][at..at + v.len()].copy_from_slice(v);
-    program.run(&views, n, &mut Registers::default(), give).unwrap();
-    out
+    program.evaluation().row(n, |i, values| values.copy_from_slice(inputs[i])).to_vec()
 }
 
 fn agree(found: f64, expected: f64) -> bool {
