@@ -3,6 +3,7 @@
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 
@@ -27,6 +28,7 @@ pub(super) struct InputFile {
     path: PathBuf,
     file: File,
     stamp: Stamp,
+    failed: OnceLock<Error>,
 }
 
 impl InputFile {
@@ -38,7 +40,7 @@ impl InputFile {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|e| Error::from_io(&format!("opening {name}"), &e))?;
         let meta = file.metadata().map_err(|e| Error::from_io(&format!("opening {name}"), &e))?;
-        Ok(Self { name, path: path.to_owned(), file, stamp: Stamp::of(&meta) })
+        Ok(Self { name, path: path.to_owned(), file, stamp: Stamp::of(&meta), failed: OnceLock::new() })
     }
 
     /// Name for messages.
@@ -67,10 +69,22 @@ impl InputFile {
     /// Input error where the file ends before, with `what` was to be read; I/O error of the read.
     pub(super) fn read_at(&self, buf: &mut [u8], at: u64, what: &str) -> Result<()> {
         self.check_range(at, buf.len() as u64, what)?;
-        self.file.read_exact_at(buf, at).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => self.changed(),
-            _ => Error::io(format!("reading {}: {what}: {e}", self.name)),
+        self.file.read_exact_at(buf, at).map_err(|e| {
+            let error = match e.kind() {
+                std::io::ErrorKind::UnexpectedEof => self.changed(),
+                _ => Error::io(format!("reading {}: {what}: {e}", self.name)),
+            };
+            self.failed.get_or_init(|| error).clone()
         })
+    }
+
+    /// Fails where a read did before. A damaged tag can be done without, with a warning; one that the disk did not deliver
+    /// may say anything, nodata and CRS too.
+    ///
+    /// # Errors
+    /// The first error of reading.
+    pub(super) fn check_delivered(&self) -> Result<()> {
+        self.failed.get().map_or(Ok(()), |e| Err(e.clone()))
     }
 
     /// Fails where `len` bytes from `at` do not lie inside the file.
@@ -123,6 +137,21 @@ mod tests {
         let e = file.read_at(&mut buf, 8, "header").unwrap_err().to_string();
         assert!(e.contains("short.tif") && e.contains("8..12") && e.contains("has 10"), "{e}");
         assert!(file.read_at(&mut buf, u64::MAX - 1, "header").is_err());
+    }
+
+    #[test]
+    fn a_failed_read_that_was_done_without_is_not_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tif");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let file = InputFile::open(&path).unwrap();
+        // Damage, which the file itself tells, is no failure of reading.
+        assert!(file.read_at(&mut [0; 4], 8, "tag 42113").is_err());
+        file.check_delivered().unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(5).unwrap();
+        let _ = file.read_at(&mut [0; 4], 4, "tag 42113");
+        file.read_at(&mut [0; 4], 0, "tag 34735").unwrap();
+        assert!(file.check_delivered().unwrap_err().to_string().contains("changed while it was read"));
     }
 
     #[test]

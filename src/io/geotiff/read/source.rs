@@ -56,6 +56,7 @@ impl GeoTiff {
         let masks = mask::find(&tiff, &image, &others)?;
         let alpha = image.alpha();
         let storage = storage::describe(&tiff, &ifd, &image, &others, masks.len());
+        tiff.file.check_delivered()?;
         let shared = Arc::new(Shared { tiff, image, bands, masks, alpha });
         Ok(Self { shared, grid, metadata, warnings, storage })
     }
