@@ -26,6 +26,8 @@ pub struct OutBand {
     pub nodata: f64,
     /// Valid range of a quantity; the engine turns what lies outside into nodata and counts it.
     pub valid: RangeInclusive<f64>,
+    /// Physical quantity of a stored 1; what an analysis writes is physical, a sink may store it scaled.
+    pub scale: f64,
     /// Unit; empty for ratios.
     pub unit: String,
     /// Class values, names and colours; empty for quantities.
@@ -45,6 +47,7 @@ impl OutBand {
             dtype: Dtype::F32,
             nodata: f64::NAN,
             valid: f64::NEG_INFINITY..=f64::INFINITY,
+            scale: 1.0,
             unit: unit.into(),
             classes: Vec::new(),
             overview: Overview::Average,
@@ -74,6 +77,7 @@ impl OutBand {
             dtype: Dtype::U8,
             nodata: 255.0,
             valid: 0.0..=254.0,
+            scale: 1.0,
             unit: String::new(),
             classes,
             overview: Overview::Mode,

@@ -23,6 +23,9 @@ pub(super) fn gdal_metadata(bands: &[OutBand], moments: &[Moments], cells: u64) 
         if !band.unit.is_empty() {
             item("UNITTYPE", i, "unittype", &band.unit);
         }
+        if band.scale != 1.0 {
+            item("SCALE", i, "scale", &band.scale.to_string());
+        }
         for class in &band.classes {
             item(&format!("CLASS_{}", class.value), i, "", &class.name);
         }

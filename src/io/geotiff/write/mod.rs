@@ -16,6 +16,7 @@ mod metadata;
 mod options;
 mod pyramid;
 mod sample;
+mod scaled;
 mod sink;
 mod spool;
 

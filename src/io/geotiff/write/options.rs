@@ -43,7 +43,7 @@ pub enum BigTiff {
 }
 
 /// How a raster file is laid out. Defaults: 512 × 512 blocks, ZSTD level 1, predictor by type, overviews.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CreationOptions {
     /// Compression.
     pub codec: Codec,
@@ -59,6 +59,8 @@ pub struct CreationOptions {
     pub overviews: bool,
     /// Blocks of nodata only are left out, and free space is not checked beforehand.
     pub sparse: bool,
+    /// Floating-point quantities are stored as int16 multiples of this; values beyond are an error.
+    pub scale: Option<f64>,
     /// Quantities get a QGIS style beside the file too; classes always do. No `--co` key: whoever makes the file decides.
     pub styles: bool,
 }
@@ -73,12 +75,13 @@ impl Default for CreationOptions {
             bigtiff: BigTiff::IfNeeded,
             overviews: true,
             sparse: false,
+            scale: None,
             styles: false,
         }
     }
 }
 
-const KEYS: &[&str] = &["COMPRESS", "LEVEL", "PREDICTOR", "BLOCKSIZE", "BIGTIFF", "OVERVIEWS", "SPARSE_OK"];
+const KEYS: &[&str] = &["COMPRESS", "LEVEL", "PREDICTOR", "BLOCKSIZE", "BIGTIFF", "OVERVIEWS", "SPARSE_OK", "SCALE"];
 const CODECS: &[(&str, Codec)] =
     &[("ZSTD", Codec::Zstd), ("DEFLATE", Codec::Deflate), ("LZW", Codec::Lzw), ("NONE", Codec::None)];
 const PREDICTORS: &[(&str, Predictor)] = &[
@@ -113,6 +116,7 @@ impl CreationOptions {
                 "BIGTIFF" => options.bigtiff = choose(key, value, BIGTIFFS)?,
                 "OVERVIEWS" => options.overviews = choose(key, value, OVERVIEWS)?,
                 "SPARSE_OK" => options.sparse = choose(key, value, FLAGS)?,
+                "SCALE" => options.scale = Some(scale(value)?),
                 "NUM_THREADS" => return Err(Error::usage("--co NUM_THREADS: threads are set with --threads")),
                 other => return Err(unknown_key(key, other)),
             }
@@ -180,6 +184,11 @@ fn number(key: &str, value: &str, low: usize, high: usize) -> Result<usize> {
         .ok_or_else(|| Error::usage(format!("--co {key}={value}: not a whole number from {low} to {high}")))
 }
 
+fn scale(value: &str) -> Result<f64> {
+    let scale = value.trim().parse().ok().filter(|s: &f64| *s > 0.0 && s.is_finite());
+    scale.ok_or_else(|| Error::usage(format!("--co SCALE={value}: not a number above 0 (0.0001 is usual for indices)")))
+}
+
 fn block_size(value: &str) -> Result<usize> {
     let n = number("BLOCKSIZE", value, 16, LARGEST_BLOCK)?;
     if n.is_multiple_of(16) {
@@ -215,7 +224,8 @@ mod tests {
 
     #[test]
     fn keys_and_values_ignore_case() {
-        let o = parse("compress=deflate LEVEL=9 blocksize=256 bigtiff=yes overviews=none Sparse_OK=true").unwrap();
+        let o = parse("compress=deflate LEVEL=9 blocksize=256 bigtiff=yes overviews=none Sparse_OK=true scale=1e-4")
+            .unwrap();
         let want = CreationOptions {
             codec: Codec::Deflate,
             level: Some(9),
@@ -224,6 +234,7 @@ mod tests {
             bigtiff: BigTiff::Yes,
             overviews: false,
             sparse: true,
+            scale: Some(1e-4),
             styles: false,
         };
         assert_eq!(o, want);
@@ -238,6 +249,7 @@ mod tests {
             ("BLOCKSIZE=0", "from 16 to 4096"),
             ("BLOCKSIZE=4294967296", "from 16 to 4096"),
             ("BLOCKSIZE=-512", "from 16 to 4096"),
+            ("SCALE=0", "a number above 0"),
             ("LEVEL=0", "from 1 to 22"),
             ("COMPRESS=DEFLATE LEVEL=13", "levels 1 to 12"),
             ("COMPRESS=LZW LEVEL=3", "no levels"),

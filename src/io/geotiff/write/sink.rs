@@ -11,6 +11,7 @@ use super::header::{self, Entry, Values};
 use super::options::{BigTiff, Codec, CreationOptions, Predictor};
 use super::pyramid::{BlockAt, Encoding, Level, Patch, Pyramid};
 use super::sample::{Rect, Sample, with_plane};
+use super::scaled::{self, ScaledSink};
 use super::spool::Chunk;
 use super::{keys, metadata};
 use crate::engine::{OutBand, Overview};
@@ -89,7 +90,13 @@ impl CogSink {
         options: &CreationOptions,
         overwrite: bool,
     ) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(Self::new(path, grid, bands, options, overwrite)?))
+        match options.scale {
+            Some(scale) if bands.iter().all(|b| b.dtype == Dtype::F32) => {
+                let inner = Self::new(path, grid, &scaled::bands(bands, scale), options, overwrite)?;
+                Ok(Box::new(ScaledSink::new(Box::new(inner), path.display().to_string(), bands, scale)))
+            }
+            _ => Ok(Box::new(Self::new(path, grid, bands, options, overwrite)?)),
+        }
     }
 
     fn new(path: &Path, grid: &Grid, bands: &[OutBand], options: &CreationOptions, overwrite: bool) -> Result<Self> {
@@ -390,6 +397,8 @@ impl CogSink {
             let m = &moments[0];
             let (mean, spread) = (m.mean().unwrap_or(0.0), m.std_population().unwrap_or(0.0));
             let (min, max) = if m.count == 0 { (0.0, 0.0) } else { (m.min, m.max) };
+            // QGIS shows and colours physical values.
+            let [min, max, mean, spread] = [min, max, mean, spread].map(|v| v * band.scale);
             (style::path_for(path), style::document(band, min, max, mean, spread))
         });
         let write = |(path, text): (PathBuf, String)| {
