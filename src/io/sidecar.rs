@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
 use serde_json::{Map, Value, json};
 
@@ -102,10 +104,7 @@ fn item(p: &Provenance, created: Option<&str>) -> Result<Value> {
         properties.insert("sci:publications".into(), all.into());
     }
     properties.insert("regrow:arguments".into(), json!(p.arguments));
-    properties.insert(
-        "regrow:inputs".into(),
-        p.inputs.iter().map(|i| input(i, &p.known)).collect::<Result<Vec<_>>>()?.into(),
-    );
+    properties.insert("regrow:inputs".into(), inputs(p)?.into());
     properties.insert("regrow:decisions".into(), json!(p.decisions));
     properties.insert("regrow:counts".into(), Value::Object(p.counts.clone()));
     properties.insert("regrow:figures".into(), Value::Object(p.figures.clone()));
@@ -189,6 +188,22 @@ fn projection(properties: &mut Map<String, Value>, grid: &Grid) {
     if let Ok(bounds) = grid.bounds() {
         properties.insert("proj:bbox".into(), json!(bounds));
     }
+}
+
+/// The inputs with their hashes, read side by side.
+fn inputs(p: &Provenance) -> Result<Vec<Value>> {
+    let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut all = Vec::with_capacity(p.inputs.len());
+    for some in p.inputs.chunks(at_once) {
+        all.extend(std::thread::scope(|scope| {
+            let threads: Vec<_> = some.iter().map(|i| scope.spawn(|| input(i, &p.known))).collect();
+            let join = |t: ScopedJoinHandle<'_, Result<Value>>| {
+                t.join().unwrap_or_else(|_| Err(Error::bug("hashing an input failed")))
+            };
+            threads.into_iter().map(join).collect::<Result<Vec<_>>>()
+        })?);
+    }
+    Ok(all)
 }
 
 fn input(path: &Path, known: &BTreeMap<PathBuf, String>) -> Result<Value> {

@@ -13,7 +13,7 @@ const ROOM: u64 = 4096;
 /// Bytes moved at once where the file system cannot make room.
 const MOVED: u64 = 4 << 20;
 /// Bytes written before the system is asked to begin storing them, so that the sync at the end finds little left.
-const ASIDE: u64 = 32 << 20;
+const ASIDE: u64 = 8 << 20;
 
 /// An output whose beginning is still missing.
 pub(super) struct Body {
