@@ -1,6 +1,7 @@
 //! regrow tells how mine land recovers: it streams rasters larger than memory through a parallel pipeline.
 
 pub mod analysis;
+pub mod bench;
 pub mod cli;
 pub mod engine;
 pub mod error;

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("analysis", &["error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric"]),
     ("io", &["error", "grid", "raster", "engine", "vector", "numeric", "geostat"]),
     ("scene", &["error", "grid", "raster", "engine", "io"]),
+    ("bench", &["error", "grid", "raster", "engine", "vector", "io"]),
     (
         "product",
         &["error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "analysis", "io", "scene"],
@@ -33,7 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "analysis", "io", "scene",
-            "product", "project", "report",
+            "product", "project", "report", "bench",
         ],
     ),
 ];

@@ -223,7 +223,7 @@ impl Progress for Console {
             bar.set_position(done);
         } else if r.told.elapsed() >= LINE_EVERY {
             r.told = Instant::now();
-            log("info", &format!("{}: {done} of {} tiles", r.what, r.tiles));
+            log("info", &format!("{}: {done} of {} done", r.what, r.tiles));
         }
     }
 

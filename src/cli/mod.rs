@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 
 pub mod args;
 pub mod bare;
+pub mod bench;
 pub mod change;
 pub mod completions;
 pub mod composite;
@@ -76,6 +77,8 @@ enum Verb {
     Zonal(Box<zonal::Args>),
     /// Map bare land, with hectares by zone and polygons
     Bare(Box<bare::Args>),
+    /// Measure this machine: standard tasks on synthetic tiles, beside the cost of their codecs alone
+    Bench(Box<bench::Args>),
     /// Map the difference of an index between two dates, with classes, hectares and polygons
     Change(Box<change::Args>),
     /// Make one image from several dates
@@ -111,6 +114,7 @@ impl Verb {
         match self {
             Self::Zonal(args) => zonal::run(args),
             Self::Bare(args) => bare::run(args),
+            Self::Bench(args) => bench::run(args),
             Self::Change(args) => change::run(args),
             Self::Composite(args) => composite::run(args),
             Self::Cover(args) => cover::run(args),

@@ -3,7 +3,7 @@
 mod read;
 mod write;
 
-pub use read::GeoTiff;
 #[cfg(feature = "gdal")]
 pub(crate) use read::NOT_SUPPORTED;
+pub use read::{GeoTiff, block_table};
 pub use write::{BigTiff, Codec, CogSink, CreationOptions, Predictor};

@@ -17,7 +17,9 @@ mod projection;
 mod reader;
 mod source;
 mod storage;
+mod table;
 
 #[cfg(feature = "gdal")]
 pub(crate) use image::NOT_SUPPORTED;
 pub use source::GeoTiff;
+pub use table::block_table;
