@@ -1,4 +1,4 @@
-//! The guide: how regrow is built, how it reads reflectance, how accurate its numbers are, and what its words mean.
+//! The guide: how regrow is built, how it reads reflectance, how accurate and how fast it is, and what its words mean.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -11,6 +11,9 @@ pub mod radiometry {}
 
 #[doc = include_str!("accuracy.md")]
 pub mod accuracy {}
+
+#[doc = include_str!("benchmark.md")]
+pub mod benchmark {}
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}
