@@ -2,6 +2,7 @@
 //! made once.
 
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
+use pulp::Arch;
 
 use crate::error::{Error, Result};
 use crate::io::geotiff::Codec;
@@ -75,18 +76,8 @@ impl Decoder {
             }
         };
         complete(n, 4 * CELLS)?;
-        for (to, from) in out.chunks_exact_mut(EDGE).zip(packed.chunks_exact(4 * EDGE)) {
-            let mut sum = 0_u8;
-            for (o, d) in self.row.iter_mut().zip(from) {
-                sum = sum.wrapping_add(*d);
-                *o = sum;
-            }
-            let (high, low) = self.row.split_at(2 * EDGE);
-            let ((a, b), (c, d)) = (high.split_at(EDGE), low.split_at(EDGE));
-            for (i, o) in to.iter_mut().enumerate() {
-                *o = f32::from_be_bytes([a[i], b[i], c[i], d[i]]);
-            }
-        }
+        let row = &mut self.row;
+        Arch::new().dispatch(|| weave(packed, row, out));
         Ok(())
     }
 }
@@ -122,15 +113,8 @@ impl Encoder {
     /// # Errors
     /// Where a codec fails.
     pub fn float(&mut self, block: &[f32]) -> Result<&[u8]> {
-        for (to, from) in self.packed.chunks_exact_mut(4 * EDGE).zip(block.chunks_exact(EDGE)) {
-            let (high, low) = self.row.split_at_mut(2 * EDGE);
-            let ((a, b), (c, d)) = (high.split_at_mut(EDGE), low.split_at_mut(EDGE));
-            for (plane, shift) in [(a, 24), (b, 16), (c, 8), (d, 0)] {
-                plane.iter_mut().zip(from).for_each(|(o, v)| *o = (v.to_bits() >> shift) as u8);
-            }
-            to[0] = self.row[0];
-            to[1..].iter_mut().zip(self.row.windows(2)).for_each(|(o, w)| *o = w[1].wrapping_sub(w[0]));
-        }
+        let (row, packed) = (&mut self.row, &mut self.packed);
+        Arch::new().dispatch(|| unweave(block, row, packed));
         compress(self.codec, &mut self.deflate, &mut self.zstd, &self.packed, &mut self.out)
     }
 
@@ -143,6 +127,35 @@ impl Encoder {
             Codec::None | Codec::Lzw => Ok(block),
             codec => compress(codec, &mut self.deflate, &mut self.zstd, block, &mut self.out),
         }
+    }
+}
+
+/// Undoes the floating-point predictor: bytes are summed along a row, then planes of bytes woven together.
+#[inline(always)]
+fn weave(packed: &[u8], row: &mut [u8], out: &mut [f32]) {
+    for (to, from) in out.chunks_exact_mut(EDGE).zip(packed.chunks_exact(4 * EDGE)) {
+        let mut sum = 0_u8;
+        for (o, d) in row.iter_mut().zip(from) {
+            sum = sum.wrapping_add(*d);
+            *o = sum;
+        }
+        let (high, low) = row.split_at(2 * EDGE);
+        let ((a, b), (c, d)) = (high.split_at(EDGE), low.split_at(EDGE));
+        for (o, (((a, b), c), d)) in to.iter_mut().zip(a.iter().zip(b).zip(c).zip(d)) {
+            *o = f32::from_be_bytes([*a, *b, *c, *d]);
+        }
+    }
+}
+
+/// Applies the floating-point predictor.
+#[inline(always)]
+fn unweave(block: &[f32], row: &mut [u8], packed: &mut [u8]) {
+    for (to, from) in packed.chunks_exact_mut(4 * EDGE).zip(block.chunks_exact(EDGE)) {
+        for (plane, shift) in row.chunks_exact_mut(EDGE).zip([24, 16, 8, 0]) {
+            plane.iter_mut().zip(from).for_each(|(o, v)| *o = (v.to_bits() >> shift) as u8);
+        }
+        to[0] = row[0];
+        to[1..].iter_mut().zip(&row[1..]).zip(&*row).for_each(|((o, b), a)| *o = b.wrapping_sub(*a));
     }
 }
 
