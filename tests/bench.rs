@@ -21,12 +21,12 @@ fn left_in(folder: &Path) -> Vec<String> {
 #[test]
 fn every_task_is_measured_and_nothing_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["--size", "128", "--runs", "1", "--threads", "2", "--json", "--quiet"];
+    let arguments = ["--size", "64", "--runs", "1", "--threads", "2", "--json", "--quiet"];
     let done = bench(folder.path(), &arguments).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(left_in(folder.path()), Vec::<String>::new());
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
-    assert_eq!((&report["size_px"], &report["threads"], &report["runs"]), (&128.into(), &2.into(), &1.into()));
+    assert_eq!((&report["size_px"], &report["threads"], &report["runs"]), (&64.into(), &2.into(), &1.into()));
     let tasks = report["tasks"].as_array().unwrap();
     let names: Vec<&str> = tasks.iter().map(|t| t["task"].as_str().unwrap()).collect();
     assert_eq!(names, ["copy", "floor", "ndvi", "ten-indices", "fused", "bare", "zonal", "kriging"]);
