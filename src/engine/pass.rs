@@ -77,12 +77,27 @@ pub struct Output {
     pub planes: Vec<usize>,
 }
 
+/// What an analysis reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// A channel, by index.
+    Channel(usize),
+    /// A plane that an analysis added before writes.
+    Written(Written),
+}
+
+/// A plane of an analysis, by indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) job: usize,
+    pub(super) plane: usize,
+}
+
 /// An analysis of a pass with what it reads and where its planes go.
 pub(super) struct Job {
     pub(super) analysis: Box<dyn Erased>,
     pub(super) spec: Spec,
-    /// Indices of the channels it reads.
-    pub(super) reads: Vec<usize>,
+    pub(super) reads: Vec<Read>,
     pub(super) outputs: Vec<Output>,
 }
 
@@ -91,6 +106,8 @@ pub struct Pass {
     pub(super) name: String,
     pub(super) grid: Grid,
     pub(super) channels: Vec<Channel>,
+    /// Planes under the names analyses read them by.
+    written: Vec<(String, Written)>,
     pub(super) masks: Vec<MaskSource>,
     pub(super) clip: Option<Arc<dyn Clip>>,
     pub(super) jobs: Vec<Job>,
@@ -100,7 +117,15 @@ impl Pass {
     /// An empty pass over `grid`; `name` is what progress says.
     #[must_use]
     pub fn new(name: &str, grid: Grid) -> Self {
-        Self { name: name.into(), grid, channels: Vec::new(), masks: Vec::new(), clip: None, jobs: Vec::new() }
+        Self {
+            name: name.into(),
+            grid,
+            channels: Vec::new(),
+            written: Vec::new(),
+            masks: Vec::new(),
+            clip: None,
+            jobs: Vec::new(),
+        }
     }
 
     /// The grid of the pass.
@@ -151,6 +176,25 @@ impl Pass {
         self.grid.nest(source.grid()).map(|_| ()).map_err(|e| e.context(source.name()))
     }
 
+    /// Names a band (from 0) of an output of this pass, so that analyses added later read it like a channel, as it is
+    /// written, without a second pass. Only for analyses without halo.
+    ///
+    /// # Errors
+    /// A bug where no output of the pass has that name or band, or the name is taken.
+    pub fn read_again(&mut self, name: &str, output: &str, band: usize) -> Result<()> {
+        if self.channels.iter().any(|c| c.name == name) || self.written.iter().any(|(n, _)| n == name) {
+            return Err(Error::bug(format!("two different channels are named {name}")));
+        }
+        let outputs = self.jobs.iter().enumerate().flat_map(|(job, j)| j.outputs.iter().map(move |o| (job, o)));
+        let found = outputs.filter(|(_, o)| o.sink.name() == Some(output)).find_map(|(job, o)| {
+            let plane = *o.planes.get(band)?;
+            Some(Written { job, plane })
+        });
+        let found = found.ok_or_else(|| Error::bug(format!("the pass writes no band {} of {output}", band + 1)))?;
+        self.written.push((name.to_owned(), found));
+        Ok(())
+    }
+
     /// Restricts all channels to an area of interest.
     pub fn clip(&mut self, clip: Arc<dyn Clip>) {
         self.clip = Some(clip);
@@ -170,11 +214,16 @@ impl Pass {
     pub fn add<A: Analysis>(&mut self, analysis: A, outputs: Vec<Output>) -> Result<Handle<A::Partial>> {
         let spec = Analysis::spec(&analysis);
         let reads = spec.reads.iter().map(|name| {
-            self.channels.iter().position(|c| c.name == *name).ok_or_else(|| {
+            let channel = self.channels.iter().position(|c| c.name == *name).map(Read::Channel);
+            let written = || self.written.iter().find(|(n, _)| n == name).map(|(_, w)| Read::Written(*w));
+            channel.or_else(written).ok_or_else(|| {
                 Error::bug(format!("analysis {} reads {name}, which is no channel of the pass", spec.name))
             })
         });
         let reads = reads.collect::<Result<Vec<_>>>()?;
+        if spec.halo > 0 && reads.iter().any(|r| matches!(r, Read::Written(_))) {
+            return Err(Error::bug(format!("analysis {} needs a halo of planes that are just written", spec.name)));
+        }
         for plane in outputs.iter().flat_map(|o| &o.planes) {
             if *plane >= spec.writes.len() {
                 return Err(Error::bug(format!("analysis {} writes no plane {plane}", spec.name)));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::limits::Limits;
-use super::pass::{Job, Pass};
+use super::pass::{Job, Pass, Read, Written};
 use crate::error::{Error, Result};
 use crate::grid::tiling::Tiling;
 use crate::grid::{Grid, Nest, Window};
@@ -94,6 +94,8 @@ pub(super) struct Layout {
     pub(super) inputs: Vec<Input>,
     /// Channels that are read: index in the pass and where its pixels are.
     pub(super) channels: Vec<(usize, Slot)>,
+    /// Planes that later analyses read again.
+    pub(super) written: Vec<Written>,
     /// Masks that are used: index in the pass and where its pixels are.
     pub(super) masks: Vec<(usize, Slot)>,
     ceiling: u64,
@@ -127,7 +129,8 @@ impl Layout {
             summary: summary(pass, &inputs, &channels),
         };
         let halo = pass.jobs.iter().map(|j| j.spec.halo).max().unwrap_or(0);
-        let mut layout = Self { plan, tiling, halo, inputs, channels, masks, ceiling: limits.memory };
+        let written = written_again(pass);
+        let mut layout = Self { plan, tiling, halo, inputs, channels, written, masks, ceiling: limits.memory };
         layout.fit(pass, limits)?;
         Ok(layout)
     }
@@ -234,10 +237,11 @@ impl Layout {
     fn tile_bytes(&self, pass: &Pass, tile: Window) -> u64 {
         let haloed = tile.grow(self.halo).cells() as u64;
         let plane: u64 = self.channels.iter().map(|(_, s)| plane_bytes(&self.inputs[s.input], s.band)).sum();
+        let again: u64 = self.written.iter().map(|w| held_bytes(pass.jobs[w.job].spec.writes[w.plane].dtype)).sum();
         let keep = u64::from(pass.clip.is_some());
         let n = tile.cells() as u64;
         let job = pass.jobs.iter().map(|j| job_bytes(j, n)).max().unwrap_or(0);
-        haloed * (plane + self.masks.len() as u64 + keep) + n * written_at_once(pass) + job
+        haloed * (plane + again + self.masks.len() as u64 + keep) + n * written_at_once(pass) + job
     }
 }
 
@@ -258,7 +262,25 @@ fn cells(window: Option<Window>) -> u64 {
 }
 
 fn plane_bytes(input: &Input, slot: usize) -> u64 {
-    if input.source.bands()[input.bands[slot]].dtype.fits_f32() { 4 } else { 8 }
+    held_bytes(input.source.bands()[input.bands[slot]].dtype)
+}
+
+/// Bytes of a cell of an input plane.
+fn held_bytes(dtype: Dtype) -> u64 {
+    if dtype.fits_f32() { 4 } else { 8 }
+}
+
+/// Planes that are written and read in the same pass, each once.
+fn written_again(pass: &Pass) -> Vec<Written> {
+    let mut found = Vec::new();
+    for read in pass.jobs.iter().flat_map(|j| &j.reads) {
+        if let Read::Written(w) = read
+            && !found.contains(w)
+        {
+            found.push(*w);
+        }
+    }
+    found
 }
 
 /// Bytes a cell of the output planes a worker keeps: of each type as many as the analysis that writes most of it.
@@ -325,7 +347,8 @@ fn gather(pass: &Pass) -> Result<Gathered> {
         });
         Ok(Slot { input, band: at })
     };
-    let mut read: Vec<usize> = pass.jobs.iter().flat_map(|j| j.reads.iter().copied()).collect();
+    let channel = |r: &Read| if let Read::Channel(c) = r { Some(*c) } else { None };
+    let mut read: Vec<usize> = pass.jobs.iter().flat_map(|j| j.reads.iter().filter_map(channel)).collect();
     read.sort_unstable();
     read.dedup();
     let mut masked: Vec<usize> = read.iter().flat_map(|c| pass.channels[*c].masks.iter().copied()).collect();

@@ -13,7 +13,7 @@ use super::guard::{Origin, guard};
 use super::limits::Cancel;
 use super::mask;
 use super::outcome::{ChannelCounts, Counts};
-use super::pass::{Job, Pass};
+use super::pass::{Job, Pass, Read};
 use super::plan::Layout;
 use crate::error::{Error, Result};
 use crate::grid::Window;
@@ -62,6 +62,8 @@ struct Desk {
     tile_masks: Vec<Vec<u8>>,
     keep: Vec<bool>,
     planes: Vec<Plane>,
+    /// Planes of this tile that are read again, in the order of the layout.
+    again: Vec<Plane>,
     /// Output planes of any analysis, filled again tile by tile.
     spare: Vec<OutPlane>,
 }
@@ -182,9 +184,9 @@ impl<'a> Shop<'a> {
         }
         let channels = self.decode(desk, window)?;
         let mut jobs = Vec::with_capacity(self.pass.jobs.len());
-        for job in &self.pass.jobs {
+        for (i, job) in self.pass.jobs.iter().enumerate() {
             stage.set(&job.spec.name);
-            jobs.push(self.job(job, desk, window)?);
+            jobs.push(self.job(i, job, desk, window)?);
         }
         Ok(TileDone { window, jobs, channels })
     }
@@ -252,11 +254,14 @@ impl<'a> Shop<'a> {
     }
 
     /// One analysis on one tile, and its planes encoded for their sinks.
-    fn job(&self, job: &Job, desk: &mut Desk, window: Window) -> Result<JobDone> {
+    fn job(&self, index: usize, job: &Job, desk: &mut Desk, window: Window) -> Result<JobDone> {
         let blank = desk.blank(job, window.cells());
-        let slot = |c: &usize| self.layout.channels.iter().position(|(used, _)| used == c);
-        let planes: Vec<&Plane> = job.reads.iter().filter_map(|c| slot(c).map(|s| &desk.planes[s])).collect();
-        let halo = self.layout.halo;
+        let (layout, halo) = (self.layout, self.layout.halo);
+        let plane = |r: &Read| match r {
+            Read::Channel(c) => layout.channels.iter().position(|(used, _)| used == c).map(|s| &desk.planes[s]),
+            Read::Written(w) => layout.written.iter().position(|used| used == w).map(|s| &desk.again[s]),
+        };
+        let planes: Vec<&Plane> = job.reads.iter().filter_map(plane).collect();
         let input = TileIn { window, grid: &self.pass.grid, halo, planes };
         let mut out = TileOut { cols: window.cols, planes: blank };
         let partial = job.analysis.tile(&input, &mut out)?;
@@ -276,6 +281,10 @@ impl<'a> Shop<'a> {
         for output in &job.outputs {
             let finished = |p: &usize| Finished { plane: &out.planes[*p], moments: moments[*p] };
             encoded.push(output.sink.encode(window, &output.planes.iter().map(finished).collect::<Vec<_>>())?);
+        }
+        desk.again.resize_with(layout.written.len(), || Plane::from_f32(0, 0, Vec::new()));
+        for (written, plane) in layout.written.iter().zip(&mut desk.again).filter(|(w, _)| w.job == index) {
+            plane.take_written(&out.planes[written.plane], job.spec.writes[written.plane].nodata, window.cols, halo);
         }
         desk.spare.append(&mut out.planes);
         Ok(JobDone { encoded, partial, counts, moments })

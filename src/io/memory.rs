@@ -191,6 +191,10 @@ impl Sink for CollectSink {
         Ok(())
     }
 
+    fn name(&self) -> Option<&str> {
+        Some("memory")
+    }
+
     fn finish(self: Box<Self>) -> Result<()> {
         let planes = self.planes.into_inner().map_err(|_| Error::bug("a collecting sink is poisoned"))?;
         if let Ok(mut done) = self.done.0.lock() {

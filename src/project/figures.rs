@@ -1,16 +1,17 @@
-//! Figures by zone, read from the rasters a run has written: means of quantities and hectares of classes.
+//! Figures by zone of the rasters a run writes, taken while they are made: means of quantities and hectares of classes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::summary::{ClassArea, ClassTable, Outline, ZoneFigure};
 use crate::analysis::tallied::TalliedClasses;
 use crate::analysis::tally::{ClassAreas, ClassTally};
 use crate::analysis::zonal::{Statistic, Zonal, ZonalChannel, ZonalSums};
-use crate::engine::{Channel, Handle, Outcome, Pass};
+use crate::engine::{Handle, Outcome, Pass};
 use crate::error::Result;
 use crate::grid::Grid;
 use crate::grid::area::CellAreas;
-use crate::raster::{Class, Source};
+use crate::raster::Class;
 use crate::vector::{Feature, Geometry, Layer, Polygon, Value, ZoneIndex};
 
 /// Zones beyond this number are not drawn on maps.
@@ -20,8 +21,8 @@ const MOST_OUTLINES: usize = 300;
 pub struct Quantity {
     /// Name of the figure (`ndvi_mean`).
     pub indicator: String,
-    /// Raster of one quantity.
-    pub source: Arc<dyn Source>,
+    /// Raster of one quantity, an output of the pass.
+    pub output: PathBuf,
     /// Band, from 0.
     pub band: usize,
     /// Label of its scene.
@@ -46,7 +47,7 @@ pub struct ClassBand {
     pub table: (String, String),
 }
 
-/// The figures of one pass over written rasters.
+/// The figures of a pass.
 pub struct Figures {
     quantities: Vec<Quantity>,
     classes: Vec<ClassBand>,
@@ -86,10 +87,10 @@ fn whole_layer(grid: &Grid) -> Result<Layer> {
 }
 
 impl Figures {
-    /// Adds the reading of all figures to a pass whose grid is that of the rasters.
+    /// Adds all figures to the pass that writes the rasters, after the products that do.
     ///
     /// # Errors
-    /// Where a raster does not nest with the pass, or the grid has no place on Earth (hectares are geodesic).
+    /// Where the pass does not write a raster, or the grid has no place on Earth (hectares are geodesic).
     pub fn add(
         pass: &mut Pass,
         zones: Option<&Arc<ZoneIndex>>,
@@ -101,7 +102,7 @@ impl Figures {
         let mut channels = Vec::new();
         for (i, q) in quantities.iter().enumerate() {
             let name = format!("q{i}");
-            add_channel(pass, &name, q)?;
+            read(pass, &name, q)?;
             channels.push(ZonalChannel { name, pixels_per_own: 1.0 });
         }
         let whole = Arc::new(ZoneIndex::build(&whole_layer(&grid)?, &grid, Some("zone"))?);
@@ -117,7 +118,7 @@ impl Figures {
         let mut tallies = Vec::new();
         for (i, c) in classes.iter().enumerate() {
             let name = format!("c{i}");
-            add_channel(pass, &name, &c.band)?;
+            read(pass, &name, &c.band)?;
             let values: Vec<u8> = c.classes.iter().map(|c| c.value).collect();
             let tally = ClassTally::new(&grid, zones.as_ref().map(|z| Arc::clone(&z.0)), &values, 255)?;
             tallies.push(pass.add(TalliedClasses { channel: name, tally }, Vec::new())?);
@@ -204,18 +205,8 @@ impl Figures {
     }
 }
 
-fn add_channel(pass: &mut Pass, name: &str, q: &Quantity) -> Result<()> {
-    let band = &q.source.bands()[q.band];
-    pass.channel(Channel {
-        name: name.to_owned(),
-        source: Arc::clone(&q.source),
-        band: q.band,
-        scale: band.scale,
-        offset: band.offset,
-        nodata: band.nodata,
-        valid: None,
-        masks: Vec::new(),
-    })
+fn read(pass: &mut Pass, name: &str, q: &Quantity) -> Result<()> {
+    pass.read_again(name, &q.output.to_string_lossy(), q.band)
 }
 
 /// Zone outlines in pixel coordinates of a grid, to a tenth of a pixel; none where there are too many to draw.

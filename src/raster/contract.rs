@@ -102,6 +102,10 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// Write failures; nothing stays behind.
     fn finish(self: Box<Self>) -> Result<()>;
+    /// What the output is called, for analyses of the same pass that read it again while it is made; a path, for files.
+    fn name(&self) -> Option<&str> {
+        None
+    }
     /// Tile edges must be a multiple of this (the block edge of a file).
     fn tile_multiple(&self) -> usize {
         1

@@ -44,6 +44,49 @@ impl Plane {
         Self { cols, rows, values: Values::F64(values), scale: 1.0, offset: 0.0 }
     }
 
+    /// Becomes the finished plane `out` of a tile of `cols` columns, with `halo` cells of nodata around it.
+    pub fn take_written(&mut self, out: &OutPlane, nodata: f64, cols: usize, halo: usize) {
+        fn fill<T: Copy, D: Copy>(
+            to: &mut Vec<D>,
+            from: &[T],
+            cols: usize,
+            halo: usize,
+            nan: D,
+            held: impl Fn(T) -> D,
+        ) {
+            let wide = cols + 2 * halo;
+            to.clear();
+            to.resize(wide * (from.len() / cols + 2 * halo), nan);
+            for (to, from) in to.chunks_exact_mut(wide).skip(halo).zip(from.chunks_exact(cols)) {
+                to[halo..halo + cols].iter_mut().zip(from).for_each(|(d, v)| *d = held(*v));
+            }
+        }
+        if out.dtype().fits_f32() != matches!(self.values, Values::F32(_)) {
+            self.values = if out.dtype().fits_f32() { Values::F32(Vec::new()) } else { Values::F64(Vec::new()) };
+        }
+        (self.cols, self.rows) = (cols + 2 * halo, out.len() / cols + 2 * halo);
+        (self.scale, self.offset) = (1.0, 0.0);
+        let nan = f32::NAN;
+        match (&mut self.values, out) {
+            (Values::F32(to), OutPlane::F32(v)) => fill(to, v, cols, halo, nan, |x| x),
+            (Values::F32(to), OutPlane::U8(v)) => {
+                fill(to, v, cols, halo, nan, |x| if f64::from(x) == nodata { nan } else { f32::from(x) });
+            }
+            (Values::F32(to), OutPlane::U16(v)) => {
+                fill(to, v, cols, halo, nan, |x| if f64::from(x) == nodata { nan } else { f32::from(x) });
+            }
+            (Values::F32(to), OutPlane::I16(v)) => {
+                fill(to, v, cols, halo, nan, |x| if f64::from(x) == nodata { nan } else { f32::from(x) });
+            }
+            (Values::F64(to), OutPlane::I32(v)) => {
+                fill(to, v, cols, halo, f64::NAN, |x| if f64::from(x) == nodata { f64::NAN } else { f64::from(x) });
+            }
+            (Values::F64(to), OutPlane::F64(v)) => fill(to, v, cols, halo, f64::NAN, |x| x),
+            // The storage was just chosen by the type.
+            _ => {}
+        }
+    }
+
     /// Physical values of `out.len()` cells of row `row` from column `col`; NaN is nodata.
     pub fn load(&self, row: usize, col: usize, out: &mut [f64]) {
         let at = row * self.cols + col;

@@ -236,6 +236,43 @@ fn results_are_guarded_and_counted() {
     assert!([0, 1, 3, 4].iter().all(|i| v[*i].is_nan()));
 }
 
+#[test]
+fn what_is_written_is_read_again_as_written() {
+    let g = grid(5, 1);
+    let s = memory(&g, vec![0u8, 1, 2, 4, 9], None);
+    for halo in [0, 3] {
+        let mut pass = Pass::new("test", g.clone());
+        pass.channel(Channel { scale: 1.0, nodata: Some(9.0), ..x(&s) }).unwrap();
+        pass.add(Inverse, vec![Output { sink: CollectSink::new(&g).0, planes: vec![0] }]).unwrap();
+        // Another analysis may widen the planes of the pass.
+        pass.add(Copy { halo }, Vec::new()).unwrap();
+        pass.read_again("again", "memory", 0).unwrap();
+        let wrong = pass.read_again("other", "memory", 1).err().unwrap();
+        assert_eq!(wrong.message(), "the pass writes no band 2 of memory");
+        let (sink, planes) = CollectSink::new(&g);
+        pass.add(Again, vec![Output { sink, planes: vec![0] }]).unwrap();
+        let outcome = pass.run(&Limits { threads: 1, memory: GIB }, &Silent, &Cancel::default()).unwrap();
+        assert_eq!(outcome.reads, 1);
+        let Some(OutPlane::F64(v)) = planes.planes().and_then(|p| p.into_iter().next()) else { panic!() };
+        // 1/0 and 1/1 are not in the valid range of the first analysis.
+        assert_eq!(v[2..4], [0.5, 0.25]);
+        assert!([0, 1, 4].iter().all(|i| v[*i].is_nan()));
+    }
+}
+
+/// Reads what another analysis wrote.
+struct Again;
+
+impl Analysis for Again {
+    type Partial = ();
+    fn spec(&self) -> Spec {
+        Spec { reads: vec!["again".into()], ..Copy { halo: 0 }.spec() }
+    }
+    fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, (): &mut ()) -> Result<()> {
+        Copy { halo: 0 }.tile(input, out, &mut ())
+    }
+}
+
 /// Reads nothing: cell centres only.
 struct Centres;
 

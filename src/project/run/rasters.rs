@@ -1,7 +1,7 @@
 //! Raster products of all scenes.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Made, place};
@@ -13,7 +13,6 @@ use crate::analysis::cover::{COVER_BREAKS, CoverModel, Endmembers};
 use crate::engine::{ChannelCounts, Outcome, Pass};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
-use crate::io;
 use crate::product::bare::{Automatic, BareOptions, NDVI_THRESHOLD};
 use crate::product::change::{CHANGE_BREAKS, ChangeOptions};
 use crate::product::composite::CompositeOptions;
@@ -52,13 +51,12 @@ pub(super) fn make(prepared: &Prepared, folder: &Path, context: &Context, made: 
     }
     let scenes = composites(prepared, grid, folder, context, made)?;
     made.summary.scenes = prepared.scenes.iter().map(scene_facts).collect();
-    products(prepared, grid, &scenes, zones.as_ref(), folder, context, made)?;
     let drawn = match (&prepared.zones, &zones) {
         (Some(layer), Some(index)) => outlines(layer, index, grid)?,
         _ => Vec::new(),
     };
     made.summary.grids.push(place::facts(grid, drawn)?);
-    figures(prepared, grid, zones.as_ref(), folder, context, made)
+    products(prepared, grid, &scenes, zones.as_ref(), folder, context, made)
 }
 
 /// Says what was decided while opening; of a stack what its first date says.
@@ -277,7 +275,14 @@ fn products(
         products
             .push(change::add(&mut pass, before, after, &options, zones, context).map_err(|e| spec.index.wrap(&e))?);
     }
-    let outcome = run_pass("products", pass, products, context, made)?;
+    let Wanted { quantities, classes, maps } = wanted(prepared, folder, made.summary.grids.len() - 1)?;
+    let figures = Figures::add(&mut pass, zones, quantities, classes)?;
+    let mut outcome = run_pass("products", pass, products, context, made)?;
+    let found = figures.finish(&mut outcome)?;
+    made.summary.zones = found.zones;
+    made.summary.classes = found.tables;
+    made.summary.maps = maps;
+    made.summary.zone_names = zone_names(prepared, zones);
     // The pixels of composites were counted when the composites were made.
     if prepared.scenes.iter().all(|s| s.composite.is_none()) {
         keep_channels(&outcome, made);
@@ -304,39 +309,34 @@ fn bare_rule(spec: &Bare, survey: &Survey<'_>, context: &Context) -> Result<Bare
     }
 }
 
-/// Reads the written rasters once for the figures of zones, and lists the maps of the report.
-fn figures(
-    prepared: &Prepared,
-    grid: &Grid,
-    zones: Option<&Arc<ZoneIndex>>,
-    folder: &Path,
-    context: &Context,
-    made: &mut Made,
-) -> Result<()> {
+/// What the report tells of the rasters of a project.
+struct Wanted {
+    quantities: Vec<Quantity>,
+    classes: Vec<ClassBand>,
+    maps: Vec<MapFacts>,
+}
+
+/// The figures of zones and the maps of the report; `grid_number` is the grid of the maps in the summary.
+fn wanted(prepared: &Prepared, folder: &Path, grid_number: usize) -> Result<Wanted> {
     let asked = &prepared.project.products;
-    if asked.is_empty() {
-        return Ok(());
-    }
-    let grid_number = made.summary.grids.len() - 1;
     let mut quantities = Vec::new();
     let mut classes = Vec::new();
     let mut maps = Vec::new();
     let mut told: Vec<String> = Vec::new();
-    let mut quantity = |file: &str, indicator: String, scene: &str, date: Option<&str>| -> Result<Quantity> {
-        let path: PathBuf = folder.join(file);
+    let mut quantity = |file: &str, indicator: String, scene: &str, date: Option<&str>| {
         // The valid area of a scene is told once, by its first band.
         let valid_ha = !told.iter().any(|t| t == scene);
         if valid_ha {
             told.push(scene.to_owned());
         }
-        Ok(Quantity {
+        Quantity {
             valid_ha,
             indicator,
-            source: io::open_raster(&path)?,
+            output: folder.join(file),
             band: 0,
             scene: scene.to_owned(),
             date: date.map(str::to_owned),
-        })
+        }
     };
     let mut map = |path: &str, title: String, group: &str, heading: &str, kind: MapKind| {
         maps.push(MapFacts {
@@ -358,7 +358,7 @@ fn figures(
         };
         for s in &prepared.scenes {
             let file = layout::index(&name.value, &s.label);
-            quantities.push(quantity(&file, format!("{}_mean", layout::stem(&name.value)), &s.label, s.date())?);
+            quantities.push(quantity(&file, format!("{}_mean", layout::stem(&name.value)), &s.label, s.date()));
             map(
                 &file,
                 format!("{}, {}", super::describe::capital(&s.label), when(s)),
@@ -382,14 +382,14 @@ fn figures(
         let [difference, class_file, ..] = layout::change(&c.index.value);
         let indicator = format!("{}_change_mean", layout::stem(&c.index.value));
         let after = prepared.scenes.iter().find(|s| s.label == "after").and_then(Opened::date);
-        quantities.push(quantity(&difference, indicator, "change", after)?);
+        quantities.push(quantity(&difference, indicator, "change", after));
         if !asked.indices.iter().any(|i| i.value == c.index.value) {
             map(&difference, "Change, after minus before".into(), "change", "Change", MapKind::Difference);
         }
         let heading = format!("Classes of change of {}", c.index.value);
         map(&class_file, heading.clone(), "change_classes", &heading, MapKind::Classes);
         classes.push(ClassBand {
-            band: quantity(&class_file, String::new(), "change", after)?,
+            band: quantity(&class_file, String::new(), "change", after),
             classes: change_classes(),
             indicators: change_classes().iter().map(|c| format!("{}_ha", layout::stem(&c.name))).collect(),
             share: None,
@@ -399,7 +399,7 @@ fn figures(
     if asked.cover.is_some() {
         for s in &prepared.scenes {
             let (file, _) = layout::cover(&s.label);
-            quantities.push(quantity(&file, "cover_mean".into(), &s.label, s.date())?);
+            quantities.push(quantity(&file, "cover_mean".into(), &s.label, s.date()));
             map(
                 &file,
                 format!("{}, {}", super::describe::capital(&s.label), when(s)),
@@ -416,7 +416,7 @@ fn figures(
             let title = format!("{}, {}", super::describe::capital(&s.label), when(s));
             map(&file, title.clone(), "bare", "Bare land", MapKind::Classes);
             classes.push(ClassBand {
-                band: quantity(&file, String::new(), &s.label, s.date())?,
+                band: quantity(&file, String::new(), &s.label, s.date()),
                 classes: known.clone(),
                 indicators: vec![String::new(), "bare_ha".into()],
                 share: Some((1, "bare_share".into())),
@@ -424,15 +424,7 @@ fn figures(
             });
         }
     }
-    let mut pass = Pass::new("figures by zone", grid.clone());
-    let reading = Figures::add(&mut pass, zones, quantities, classes)?;
-    let mut outcome = run_pass("figures by zone", pass, Vec::new(), context, made)?;
-    let found = reading.finish(&mut outcome)?;
-    made.summary.zones = found.zones;
-    made.summary.classes = found.tables;
-    made.summary.maps = maps;
-    made.summary.zone_names = zone_names(prepared, zones);
-    Ok(())
+    Ok(Wanted { quantities, classes, maps })
 }
 
 /// Identities of the zones with the name the layer gives them, the whole area last.

@@ -87,6 +87,10 @@ impl Sink for ScaledSink {
         self.inner.finish()
     }
 
+    fn name(&self) -> Option<&str> {
+        self.inner.name()
+    }
+
     fn tile_multiple(&self) -> usize {
         self.inner.tile_multiple()
     }

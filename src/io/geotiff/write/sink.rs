@@ -28,6 +28,7 @@ const COMPANIONS: &[&str] = &[".aux.xml", ".ovr", ".msk"];
 
 /// Writes one COG. Equal pixels give equal bytes, whatever the order of encoding.
 pub struct CogSink {
+    path: PathBuf,
     grid: Grid,
     bands: Vec<OutBand>,
     options: CreationOptions,
@@ -143,6 +144,7 @@ impl CogSink {
             moments: vec![Moments::default(); bands.len()],
         };
         Ok(Self {
+            path: path.to_owned(),
             grid: grid.clone(),
             bands: bands.to_vec(),
             options: *options,
@@ -362,6 +364,10 @@ impl Sink for CogSink {
             std::fs::remove_file(&companion).map_err(|e| atomic::write_error(&companion, 0, &e))?;
         }
         extras.into_iter().try_for_each(AtomicFile::commit)
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.path.to_str()
     }
 
     fn tile_multiple(&self) -> usize {
