@@ -1,9 +1,11 @@
 //! Bare land and water: one decision for each pixel, from thresholds on indices.
 
+use pulp::{Arch, NullaryFnOnce};
+
 use super::classes::{ClassSum, Measures, NODATA};
 use super::formula::Formula;
 use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::raster::Class;
 use crate::spectral::build::BandLookup;
 use crate::spectral::syntax::{Binary, Unary};
@@ -115,30 +117,50 @@ pub fn water_flag(builder: &mut Builder, bands: BandLookup<'_>) -> Result<Option
     Ok(Some(builder.graph.binary(Binary::Or, either, wet)))
 }
 
-/// The decision for one pixel; `values` are those of [`surface_results`]. `None` is nodata.
+/// The decision for one pixel as the code of a [`Surface`], or [`NODATA`]; `values` are those of [`surface_results`].
+#[inline(always)]
 #[must_use]
-pub fn surface(values: &[f64; 8], rule: BareRule) -> Option<Surface> {
-    let [ndvi, bsi, mndwi, ndwi, awei, brightness, green, valid] = *values;
-    // Comparisons with NaN are false: a part without bands, or without a defined value, decides nothing.
-    if valid.is_nan() {
-        return None;
-    }
-    if (mndwi > 0.0 && ndvi < 0.2) || ndwi > 0.1 || awei > 0.0 {
-        return Some(Surface::Water);
-    }
-    if brightness < 0.06 {
-        return Some(Surface::Dark);
-    }
-    if mndwi > 0.4 && green > 0.2 {
-        return Some(Surface::Snow);
-    }
-    let bare = match rule {
-        _ if ndvi.is_nan() => return None,
-        BareRule::Both { .. } if bsi.is_nan() => return None,
-        BareRule::Both { ndvi: t, bsi: b } => ndvi < t && bsi > b,
-        BareRule::Ndvi(t) => ndvi <= t,
+pub fn surface(values: [f64; 8], rule: BareRule) -> u8 {
+    let [ndvi, bsi, mndwi, ndwi, awei, brightness, green, valid] = values;
+    // From the last resort to what goes first, without branches. Comparisons with NaN are false: a part without bands, or
+    // without a defined value, decides nothing.
+    let (known, bare) = match rule {
+        BareRule::Both { ndvi: t, bsi: b } => (!(ndvi.is_nan() | bsi.is_nan()), (ndvi < t) & (bsi > b)),
+        BareRule::Ndvi(t) => (!ndvi.is_nan(), ndvi <= t),
     };
-    Some(if bare { Surface::Bare } else { Surface::Other })
+    // Codes as wide as the numbers, so that rows vectorise.
+    let first = |condition: bool, code: u64, next: u64| if condition { code } else { next };
+    let code = first(bare, Surface::Bare as u64, Surface::Other as u64);
+    let code = first(known, code, u64::from(NODATA));
+    let code = first((mndwi > 0.4) & (green > 0.2), Surface::Snow as u64, code);
+    let code = first(brightness < 0.06, Surface::Dark as u64, code);
+    let water = ((mndwi > 0.0) & (ndvi < 0.2)) | (ndwi > 0.1) | (awei > 0.0);
+    let code = first(water, Surface::Water as u64, code);
+    first(valid.is_nan(), u64::from(NODATA), code) as u8
+}
+
+/// The decisions along a row.
+struct Decisions<'a> {
+    results: &'a [Vec<f64>],
+    rule: BareRule,
+    codes: &'a mut [u8],
+}
+
+impl NullaryFnOnce for Decisions<'_> {
+    type Output = Result<()>;
+
+    #[inline(always)]
+    fn call(self) -> Result<()> {
+        let [ndvi, bsi, mndwi, ndwi, awei, brightness, green, valid] = self.results else {
+            return Err(Error::bug("a map of surfaces was given the wrong results"));
+        };
+        let first = ndvi.iter().zip(bsi).zip(mndwi).zip(ndwi);
+        let second = awei.iter().zip(brightness).zip(green).zip(valid);
+        for ((code, (((a, b), c), d)), (((e, f), g), h)) in self.codes.iter_mut().zip(first).zip(second) {
+            *code = surface([*a, *b, *c, *d, *e, *f, *g, *h], self.rule);
+        }
+        Ok(())
+    }
 }
 
 /// Yes and no for one kind of surface.
@@ -162,6 +184,21 @@ impl SurfaceAnalysis {
     /// of a larger one do too: with this halo every tile decides alone, and exactly.
     fn halo(&self) -> usize {
         self.least.saturating_sub(1)
+    }
+
+    /// The codes of the tile itself, out of those with its halo, in which small patches of the target are no more.
+    fn without_small(&self, codes: &[u8], input: &TileIn<'_>, cols: usize) -> Vec<u8> {
+        let (halo, target) = (self.halo(), self.target as u8);
+        let patches = Patches::label(codes, cols, self.connect, |c| c == target);
+        let mut inside = Vec::with_capacity(input.window.cells());
+        for row in 0..input.rows() {
+            let start = (row + halo) * cols + halo;
+            inside.extend((start..start + input.cols()).map(|at| {
+                let small = codes[at] == target && patches.size_at(at) < self.least as u64;
+                if small { Surface::Other as u8 } else { codes[at] }
+            }));
+        }
+        inside
     }
 
     fn name(&self) -> &'static str {
@@ -211,34 +248,20 @@ impl Analysis for SurfaceAnalysis {
         let cols = input.cols() + 2 * halo;
         let mut codes = vec![NODATA; cols * (input.rows() + 2 * halo)];
         self.formula.rows_around(input, halo, |row, results| {
-            for (i, code) in codes[row * cols..(row + 1) * cols].iter_mut().enumerate() {
-                let values = std::array::from_fn(|k| results[k][i]);
-                if let Some(found) = surface(&values, self.rule) {
-                    *code = found as u8;
-                }
-            }
-            Ok(())
+            let codes = &mut codes[row * cols..(row + 1) * cols];
+            Arch::new().dispatch(Decisions { results, rule: self.rule, codes })
         })?;
         let target = self.target as u8;
-        let patches = (halo > 0).then(|| Patches::label(&codes, cols, self.connect, |c| c == target));
-        let mut inside = Vec::with_capacity(input.window.cells());
-        for row in 0..input.rows() {
-            let start = (row + halo) * cols + halo;
-            let line = out.u8_row(0, row);
-            for (i, o) in line.iter_mut().enumerate() {
-                let mut code = codes[start + i];
-                let small = patches.as_ref().is_some_and(|p| p.size_at(start + i) < self.least as u64);
-                if code == target && small {
-                    code = Surface::Other as u8;
-                }
-                if code != NODATA {
-                    *o = u8::from(code == target);
-                }
-                inside.push(code);
+        if halo > 0 {
+            codes = self.without_small(&codes, input, cols);
+        }
+        for (row, codes) in codes.chunks_exact(input.cols()).enumerate() {
+            for (o, &code) in out.u8_row(0, row).iter_mut().zip(codes) {
+                *o = if code == NODATA { NODATA } else { u8::from(code == target) };
             }
         }
         if let Some(tally) = &self.measures.tally {
-            tally.add(input.window, &inside, &mut sum.areas)?;
+            tally.add(input.window, &codes, &mut sum.areas)?;
         }
         let map = Measures { tally: None, tracing: self.measures.tracing.clone() };
         map.add(input, out, None, 0, sum)
@@ -260,22 +283,22 @@ mod tests {
 
     #[test]
     fn each_part_of_the_rule_decides() {
-        assert_eq!(surface(&pixel(&[]), RULE), Some(Surface::Bare));
-        assert_eq!(surface(&pixel(&[(0, 0.2)]), RULE), Some(Surface::Other));
-        assert_eq!(surface(&pixel(&[(1, 0.0)]), RULE), Some(Surface::Other));
-        assert_eq!(surface(&pixel(&[(2, 0.01)]), RULE), Some(Surface::Water));
-        assert_eq!(surface(&pixel(&[(3, 0.11)]), RULE), Some(Surface::Water));
-        assert_eq!(surface(&pixel(&[(4, 0.01)]), RULE), Some(Surface::Water));
-        assert_eq!(surface(&pixel(&[(5, 0.05)]), RULE), Some(Surface::Dark));
-        assert_eq!(surface(&pixel(&[(0, 0.3), (2, 0.5), (6, 0.3)]), RULE), Some(Surface::Snow));
-        assert_eq!(surface(&pixel(&[(7, f64::NAN)]), RULE), None);
+        assert_eq!(surface(pixel(&[]), RULE), Surface::Bare as u8);
+        assert_eq!(surface(pixel(&[(0, 0.2)]), RULE), Surface::Other as u8);
+        assert_eq!(surface(pixel(&[(1, 0.0)]), RULE), Surface::Other as u8);
+        assert_eq!(surface(pixel(&[(2, 0.01)]), RULE), Surface::Water as u8);
+        assert_eq!(surface(pixel(&[(3, 0.11)]), RULE), Surface::Water as u8);
+        assert_eq!(surface(pixel(&[(4, 0.01)]), RULE), Surface::Water as u8);
+        assert_eq!(surface(pixel(&[(5, 0.05)]), RULE), Surface::Dark as u8);
+        assert_eq!(surface(pixel(&[(0, 0.3), (2, 0.5), (6, 0.3)]), RULE), Surface::Snow as u8);
+        assert_eq!(surface(pixel(&[(7, f64::NAN)]), RULE), NODATA);
     }
 
     #[test]
     fn undefined_indices_are_nodata_unless_something_else_decides() {
-        assert_eq!(surface(&pixel(&[(0, f64::NAN)]), RULE), None);
-        assert_eq!(surface(&pixel(&[(1, f64::NAN)]), RULE), None);
-        assert_eq!(surface(&pixel(&[(0, f64::NAN), (5, 0.01)]), RULE), Some(Surface::Dark));
-        assert_eq!(surface(&pixel(&[(1, f64::NAN)]), BareRule::Ndvi(0.1)), Some(Surface::Bare));
+        assert_eq!(surface(pixel(&[(0, f64::NAN)]), RULE), NODATA);
+        assert_eq!(surface(pixel(&[(1, f64::NAN)]), RULE), NODATA);
+        assert_eq!(surface(pixel(&[(0, f64::NAN), (5, 0.01)]), RULE), Surface::Dark as u8);
+        assert_eq!(surface(pixel(&[(1, f64::NAN)]), BareRule::Ndvi(0.1)), Surface::Bare as u8);
     }
 }

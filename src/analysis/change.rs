@@ -1,10 +1,10 @@
 //! Difference of an index between two dates, and its classes.
 
-use super::classes::{Breaks, ClassSum, Measures, NODATA};
+use super::classes::{Breaks, ClassSum, Measures};
 use super::formula::Formula;
 use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
-use crate::error::Result;
-use crate::raster::{Class, Ramp};
+use crate::error::{Error, Result};
+use crate::raster::{Class, OutPlane, Ramp};
 
 /// Five classes of change, 1 to 5, from brown to teal: told apart also by those who do not tell red from green.
 #[must_use]
@@ -54,15 +54,14 @@ impl Analysis for ChangeAnalysis {
     }
 
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut ClassSum) -> Result<()> {
+        let (cols, [OutPlane::F32(differences), OutPlane::U8(classes)]) = (out.cols, out.planes.as_mut_slice()) else {
+            return Err(Error::bug("planes of a change are not float32 and uint8"));
+        };
         self.formula.rows(input, |row, results| {
-            for (o, &d) in out.f32_row(0, row).iter_mut().zip(&results[0]) {
-                // An infinite difference has no class and must not reach the mean either.
-                *o = if d.is_finite() { d as f32 } else { f32::NAN };
-            }
-            for (o, &d) in out.u8_row(1, row).iter_mut().zip(&results[0]) {
-                let class = if d.is_finite() { self.breaks.class(d) } else { None };
-                *o = class.map_or(NODATA, |c| c + 1);
-            }
+            let cells = row * cols..(row + 1) * cols;
+            // An infinite difference has no class and must not reach the mean either.
+            let finite = |d: f64| if d.is_finite() { d } else { f64::NAN };
+            self.breaks.write(&results[0], finite, &mut differences[cells.clone()], &mut classes[cells]);
             Ok(())
         })?;
         self.measures.add(input, out, Some(0), 1, sum)

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use pulp::{Arch, NullaryFnOnce};
+
 use super::means::ZoneMeans;
 use super::outlines::{Outlines, Tracing};
 use super::tally::{ClassAreas, ClassTally};
@@ -37,10 +39,52 @@ impl Breaks {
         (!x.is_nan()).then(|| self.0.iter().filter(|b| x >= **b).count() as u8)
     }
 
+    /// Writes what `quantity` makes of values, as f32, and its classes counted from 1; a quantity that is NaN has none.
+    pub(super) fn write(
+        &self,
+        values: &[f64],
+        quantity: impl Fn(f64) -> f64,
+        quantities: &mut [f32],
+        classes: &mut [u8],
+    ) {
+        Arch::new().dispatch(Classified { breaks: &self.0, values, quantity, quantities, classes });
+    }
+
     /// The breaks.
     #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.0
+    }
+}
+
+struct Classified<'a, F> {
+    breaks: &'a [f64],
+    values: &'a [f64],
+    quantity: F,
+    quantities: &'a mut [f32],
+    classes: &'a mut [u8],
+}
+
+impl<F: Fn(f64) -> f64> NullaryFnOnce for Classified<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const LANES: usize = 64;
+        let out = self.quantities.chunks_mut(LANES).zip(self.classes.chunks_mut(LANES));
+        for (values, (quantities, classes)) in self.values.chunks(LANES).zip(out) {
+            let mut x = [f64::NAN; LANES];
+            x.iter_mut().zip(values).for_each(|(x, &v)| *x = (self.quantity)(v));
+            quantities.iter_mut().zip(&x).for_each(|(q, &x)| *q = x as f32);
+            // Counts as wide as the numbers, so that the loop vectorises.
+            let mut class = [1u64; LANES];
+            for b in self.breaks {
+                class.iter_mut().zip(&x).for_each(|(c, x)| *c += u64::from(x >= b));
+            }
+            for ((out, x), c) in classes.iter_mut().zip(&x).zip(&class) {
+                *out = if x.is_nan() { NODATA } else { *c as u8 };
+            }
+        }
     }
 }
 
@@ -129,6 +173,14 @@ mod tests {
         let classes: Vec<_> = [-0.31, -0.3, -0.2, 0.0, 0.1, 0.3, 9.0].iter().map(|x| b.class(*x).unwrap()).collect();
         assert_eq!(classes, [0, 1, 1, 2, 3, 4, 4]);
         assert_eq!(b.class(f64::NAN), None);
+        let values: Vec<f64> =
+            (0..150).map(|i| if i % 7 == 0 { f64::NAN } else { f64::from(i % 50) / 50.0 - 0.5 }).collect();
+        let (mut quantities, mut classes) = (vec![0f32; 150], vec![0; 150]);
+        b.write(&values, |v| 2.0 * v, &mut quantities, &mut classes);
+        for ((v, q), k) in values.iter().zip(quantities).zip(classes) {
+            assert_eq!(k, b.class(2.0 * v).map_or(NODATA, |k| k + 1), "{v}");
+            assert!(q == (2.0 * v) as f32 || (q.is_nan() && v.is_nan()), "{v}");
+        }
         assert!(Breaks::new(vec![0.1, 0.1, 0.2, 0.3], 4).is_err());
         assert!(Breaks::new(vec![0.1], 4).is_err());
         assert!(Breaks::new(vec![0.1, f64::NAN, 0.2, 0.3], 4).is_err());

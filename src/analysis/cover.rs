@@ -1,10 +1,10 @@
 //! Fractional vegetation cover by the dimidiate pixel model, and its classes.
 
-use super::classes::{Breaks, ClassSum, Measures, NODATA};
+use super::classes::{Breaks, ClassSum, Measures};
 use super::formula::Formula;
 use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
 use crate::error::{Error, Result};
-use crate::raster::{Class, Ramp};
+use crate::raster::{Class, OutPlane, Ramp};
 
 /// Breaks of the five classes of mining ecology practice.
 pub const COVER_BREAKS: [f64; 4] = [0.1, 0.3, 0.45, 0.6];
@@ -71,6 +71,7 @@ impl Endmembers {
     }
 
     /// Cover 0..=1 of an index value; NaN stays NaN.
+    #[inline]
     #[must_use]
     pub fn cover(&self, index: f64, model: CoverModel) -> f64 {
         let ratio = ((index - self.soil) / (self.vegetation - self.soil)).clamp(0.0, 1.0);
@@ -123,16 +124,14 @@ impl Analysis for CoverAnalysis {
     }
 
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut ClassSum) -> Result<()> {
-        let mut cover = vec![0.0; input.cols()];
+        let (cols, [OutPlane::F32(covers), OutPlane::U8(classes)]) = (out.cols, out.planes.as_mut_slice()) else {
+            return Err(Error::bug("planes of a cover are not float32 and uint8"));
+        };
         self.formula.rows(input, |row, results| {
-            for (c, &v) in cover.iter_mut().zip(&results[0]) {
-                // An infinite index says nothing about cover; clamping would call it full or none.
-                *c = if v.is_finite() { self.endmembers.cover(v, self.model) } else { f64::NAN };
-            }
-            out.f32_row(0, row).iter_mut().zip(&cover).for_each(|(o, &c)| *o = c as f32);
-            for (o, &c) in out.u8_row(1, row).iter_mut().zip(&cover) {
-                *o = self.breaks.class(c).map_or(NODATA, |k| k + 1);
-            }
+            let cells = row * cols..(row + 1) * cols;
+            // An infinite index says nothing about cover; clamping would call it full or none.
+            let cover = |v: f64| if v.is_finite() { self.endmembers.cover(v, self.model) } else { f64::NAN };
+            self.breaks.write(&results[0], cover, &mut covers[cells.clone()], &mut classes[cells]);
             Ok(())
         })?;
         self.measures.add(input, out, Some(0), 1, sum)

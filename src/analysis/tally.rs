@@ -102,16 +102,23 @@ impl ClassTally {
     pub fn add(&self, window: Window, plane: &[u8], sum: &mut ClassAreas) -> Result<()> {
         let n = self.classes.len();
         let cols = window.cols;
-        let mut area = vec![0.0; window.cells()];
-        for (r, row) in area.chunks_exact_mut(cols).enumerate() {
-            self.areas.row(window.row + r as i64, window.col, row);
-        }
-        // Two spare places take nodata and unknown values, so that the loop has no branch.
+        // Zones ask for the areas of any row again; without them one row at a time does.
+        let mut area = vec![0.0; if self.zones.is_some() { window.cells() } else { cols }];
+        // Two spare places take nodata and unknown values.
         let mut scene = vec![ClassArea::default(); 258];
-        for (class, a) in plane.iter().zip(&area) {
-            let s = &mut scene[usize::from(self.position[usize::from(*class)])];
-            s.m2 += a;
-            s.cells += 1.0;
+        for (r, line) in plane.chunks_exact(cols).enumerate() {
+            let start = if self.zones.is_some() { r * cols } else { 0 };
+            let area = &mut area[start..start + cols];
+            self.areas.row(window.row + r as i64, window.col, area);
+            let mut rest = &*area;
+            for run in line.chunk_by(|a, b| a == b) {
+                let (mine, after) = rest.split_at(run.len());
+                rest = after;
+                // Neighbours are mostly of one class: their sum stays in a register.
+                let s = &mut scene[usize::from(self.position[usize::from(run[0])])];
+                s.m2 = mine.iter().fold(s.m2, |sum, a| sum + a);
+                s.cells += run.len() as f64;
+            }
         }
         if scene[usize::from(UNKNOWN)].cells > 0.0 {
             return Err(Error::bug(format!("a class band holds a value outside its {n} classes ({window})")));
@@ -141,14 +148,14 @@ impl ClassTally {
     /// Bytes needed a cell while a tile is added; goes into [`crate::engine::Spec::scratch_per_cell`].
     #[must_use]
     pub fn scratch_per_cell(&self) -> usize {
-        8 + if self.zones.is_some() { ZoneIndex::SCRATCH_PER_CELL } else { 0 }
+        if self.zones.is_some() { 8 + ZoneIndex::SCRATCH_PER_CELL } else { 0 }
     }
 
     /// Most bytes one [`ClassAreas`] takes; goes into [`crate::engine::Spec::scratch_fixed`].
     #[must_use]
     pub fn scratch_fixed(&self) -> u64 {
         let rows = 1 + self.zones.as_ref().map_or(0, |z| z.len());
-        (rows * (self.classes.len() * size_of::<ClassArea>() + 64)) as u64 + 8192
+        (rows * (self.classes.len() * size_of::<ClassArea>() + 64)) as u64 + 16_384
     }
 
     /// Bytes held for the whole pass; goes into [`crate::engine::Analysis::resident_bytes`].

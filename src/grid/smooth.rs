@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use pulp::{Arch, NullaryFnOnce};
+
 /// Terms tried along an axis.
 const TERMS: [usize; 3] = [5, 9, 17];
 /// Relative size of the last terms at which an expansion is accepted.
@@ -90,10 +92,7 @@ impl Patch {
                     *d = clenshaw((0..*n).map(|j| c[j * n + i]), y);
                 }
                 let scale = 2.0 / self.cols as f64;
-                for (k, v) in mine.iter_mut().enumerate() {
-                    let x = ((first - self.col) as f64 + k as f64 + 0.5) * scale - 1.0;
-                    *v = clenshaw(line[..*n].iter().copied(), x);
-                }
+                Arch::new().dispatch(Line { c: &line[..*n], first: (first - self.col) as f64, scale, out: mine });
             }
         }
     }
@@ -152,6 +151,36 @@ fn clenshaw(c: impl DoubleEndedIterator<Item = f64> + ExactSizeIterator, x: f64)
     0.0
 }
 
+/// Sums of `c_k T_k(x)` along a row: [`clenshaw`] for many cells at once, with the same bits.
+struct Line<'a> {
+    c: &'a [f64],
+    /// Cells between the start of the expansion and the first cell.
+    first: f64,
+    scale: f64,
+    out: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Line<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const LANES: usize = 32;
+        let Some((c0, higher)) = self.c.split_first() else { return };
+        for (block, out) in self.out.chunks_mut(LANES).enumerate() {
+            let start = self.first + (block * LANES) as f64;
+            let x: [f64; LANES] = std::array::from_fn(|k| (start + k as f64 + 0.5) * self.scale - 1.0);
+            let (mut b1, mut b2) = ([0.0; LANES], [0.0; LANES]);
+            for ck in higher.iter().rev() {
+                for k in 0..LANES {
+                    (b1[k], b2[k]) = (ck + 2.0 * x[k] * b1[k] - b2[k], b1[k]);
+                }
+            }
+            out.iter_mut().enumerate().for_each(|(k, v)| *v = c0 + x[k] * b1[k] - b2[k]);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,5 +220,11 @@ mod tests {
         assert_eq!(part, whole[20..27]);
         p.row(3, 37, &mut part);
         assert_eq!(part[3..], [0.0; 4]);
+        let Body::Series { n, c } = &p.body else { panic!("not one expansion") };
+        let y = 2.0 * 3.5 / 10.0 - 1.0;
+        let line: Vec<f64> = (0..*n).map(|i| clenshaw((0..*n).map(|j| c[j * n + i]), y)).collect();
+        let alone: Vec<f64> =
+            (0..40).map(|k| clenshaw(line.iter().copied(), (f64::from(k) + 0.5) * (2.0 / 40.0) - 1.0)).collect();
+        assert_eq!(whole, alone);
     }
 }
