@@ -5,12 +5,14 @@ use pulp::{Arch, NullaryFnOnce};
 use super::kernel::{CHUNK, Lanes, Operands, View, guard, run};
 use super::program::{Place, Program, Step};
 
-/// A register, at the start of a cache line.
-#[derive(Clone)]
-#[repr(align(64))]
+/// A register. All start at a multiple of their own size, as rows do: were they a little apart within a page, a load would
+/// wait for the store of an earlier step that only looks like the same place.
+#[repr(align(2048))]
 struct Register(Lanes);
 
-/// Values of an input along a row, at the start of a cache line and filled up to whole chunks.
+const _: () = assert!(size_of::<Register>() == size_of::<Lanes>());
+
+/// Values of an input along a row, placed as registers are and filled up to whole chunks.
 #[derive(Default)]
 struct Row {
     values: Vec<f64>,
@@ -18,15 +20,12 @@ struct Row {
 }
 
 impl Row {
-    /// Values in a cache line.
-    const LINE: usize = 8;
-
     /// The first `cells` values.
     fn of(&mut self, cells: usize) -> &mut [f64] {
-        let length = cells.next_multiple_of(CHUNK) + Self::LINE;
+        let length = cells.next_multiple_of(CHUNK) + CHUNK;
         if self.values.len() < length {
             self.values = vec![0.0; length];
-            self.start = self.values.as_ptr().align_offset(64).min(Self::LINE);
+            self.start = self.values.as_ptr().align_offset(size_of::<Lanes>()).min(CHUNK);
         }
         &mut self.values[self.start..self.start + cells]
     }
@@ -286,6 +285,9 @@ mod tests {
             "(N < R) + 2*(N >= R) + 4*(0.1 < G) + 8*(G or B) + 16*(N == 0.5)",
             "abs(-N) + sqrt(R) - exp(G) * log(B) + tanh(S1) / atan2(N, R) + N**R + R**0.5 + 2**N",
             "(3 - N) * 2 + (N - 3) * R - (2 * N - R * B) - (1 - (N + 1)) + (N * 2 - 5) + (5 - N * 2)",
+            "2*N - 3*R + G - 0.5*B + 1 - S1 + RE1*4 - 7 + (N + 2*R + 3) * (N - R - 3*G) - (2*N + 3*R) + N*R*0.5 + G",
+            "N + R + G + B + S1 + S2 + 0",
+            "(N / R + 1) * (N / 2 - G) - (R / B) * N",
             "1 / N + N / 2 + (N - 1) / (N + 1) + (1 - N) / (1 + N)",
             "where((N - R) / (N + R) > 0.2, 1, where(N + R >= 0.1, N, B))",
         ] {

@@ -13,6 +13,8 @@ pub(super) enum Cheap {
     /// Second operand minus the first.
     Rsub,
     Mul,
+    /// Only as the first of a pair.
+    Div,
 }
 
 /// One pass over registers. Operands are called a, b, c, d in the order of [`Operation::operands`].
@@ -22,6 +24,12 @@ pub(super) enum Op {
     Binary(Binary),
     /// `(a first b) second c`.
     Pair(Cheap, Cheap),
+    /// `(((k0 a + k1 b) + k2 c) + k3 d) + constant`, of as many terms as there are operands, two at least.
+    Sum {
+        k: [f64; 4],
+        constant: f64,
+        terms: usize,
+    },
     /// `(a - b) / (a + b)`, NaN where `a + b` is not at least the number.
     Difference(f64),
     /// `a` where `b` passes the rule, else NaN.
@@ -111,7 +119,7 @@ impl Fuser<'_> {
         {
             return Operation::new(Op::Difference(f64::NEG_INFINITY), [x, y]);
         }
-        self.pair(op, a, b).unwrap_or_else(|| Operation::new(Op::Binary(op), [a, b]))
+        self.sum(op, a, b).or_else(|| self.pair(op, a, b)).unwrap_or_else(|| Operation::new(Op::Binary(op), [a, b]))
     }
 
     /// `x` and `y` where the quotient of `a` and `b` is `(x - y) / (x + y)`. Both parts are computed anew even where
@@ -131,6 +139,74 @@ impl Fuser<'_> {
         self.graph.as_constant(id).is_none()
     }
 
+    fn leaf(&self, id: NodeId) -> bool {
+        matches!(self.node(id), Node::Constant(_) | Node::Input(_))
+    }
+
+    /// A term of a sum as a factor and what it multiplies.
+    fn term(&self, id: NodeId) -> (f64, NodeId) {
+        if let Node::Binary(Binary::Mul, x, y) = self.node(id) {
+            let (k, x) = if self.computed(x) { (self.graph.as_constant(y), x) } else { (self.graph.as_constant(x), y) };
+            if let Some(k) = k.filter(|_| self.own(id) || self.leaf(x)) {
+                return (k, x);
+            }
+        }
+        (1.0, id)
+    }
+
+    /// The parts of a sum or difference of computed values.
+    fn parts(&self, node: Node) -> Option<(NodeId, NodeId, f64)> {
+        match node {
+            Node::Binary(Binary::Add, a, b) if self.computed(a) && self.computed(b) => Some((a, b, 1.0)),
+            Node::Binary(Binary::Sub, a, b) if self.computed(a) && self.computed(b) => Some((a, b, -1.0)),
+            _ => None,
+        }
+    }
+
+    /// A chain of sums and differences, evaluated in the same order. Subtracting is adding the negative, and the factor
+    /// of a plain term is 1: both are exact.
+    fn sum(&self, op: Binary, a: NodeId, b: NodeId) -> Option<Operation> {
+        // Adding -0.0 leaves every number as it is.
+        let (mut node, mut constant) = (Node::Binary(op, a, b), -0.0);
+        let added = match op {
+            Binary::Add => self.graph.as_constant(a).map(|c| (b, c)).or(self.graph.as_constant(b).map(|c| (a, c))),
+            Binary::Sub => self.graph.as_constant(b).map(|c| (a, -c)),
+            _ => return None,
+        };
+        if let Some((inner, c)) = added {
+            if !self.own(inner) {
+                return None;
+            }
+            (node, constant) = (self.node(inner), c);
+        }
+        // From the last term to the first.
+        let mut terms: Vec<(f64, NodeId)> = Vec::new();
+        let (mut left, mut right, mut sign) = self.parts(node)?;
+        loop {
+            let chain = |id: NodeId| self.own(id) && self.parts(self.node(id)).is_some();
+            // Both orders of a sum round alike.
+            if sign > 0.0 && chain(right) && !chain(left) {
+                (left, right) = (right, left);
+            }
+            let (k, x) = self.term(right);
+            terms.push((sign * k, x));
+            match self.parts(self.node(left)).filter(|_| self.own(left) && terms.len() < 3) {
+                Some(next) => (left, right, sign) = next,
+                None => break,
+            }
+        }
+        terms.push(self.term(left));
+        // What a pair does as well is left to it.
+        let products = terms.iter().filter(|(k, _)| k.abs() != 1.0).count();
+        if terms.len() == 2 && (products < 2) && (products == 0 || added.is_none()) {
+            return None;
+        }
+        terms.reverse();
+        let (mut k, mut list) = ([0.0; 4], [0; 4]);
+        terms.iter().enumerate().for_each(|(i, t)| (k[i], list[i]) = *t);
+        Some(Operation { op: Op::Sum { k, constant, terms: terms.len() }, list, count: terms.len() })
+    }
+
     /// A sum or product takes over the one of its operands that is itself one and reads the fewest computed values.
     fn pair(&self, op: Binary, a: NodeId, b: NodeId) -> Option<Operation> {
         let (left, right) = match op {
@@ -143,20 +219,22 @@ impl Fuser<'_> {
             Node::Binary(Binary::Add, x, y) => Some((Cheap::Add, x, y)),
             Node::Binary(Binary::Sub, x, y) => Some((Cheap::Sub, x, y)),
             Node::Binary(Binary::Mul, x, y) => Some((Cheap::Mul, x, y)),
+            Node::Binary(Binary::Div, x, y) if self.own(id) && self.computed(x) && self.difference(x, y).is_none() => {
+                Some((Cheap::Div, x, y))
+            }
             _ => None,
         };
-        let leaf = |id: NodeId| matches!(self.node(id), Node::Constant(_) | Node::Input(_));
         [(a, b, left), (b, a, right)]
             .into_iter()
             .filter_map(|(inner, outer, second)| part(inner).map(|part| (inner, part, outer, second)))
             // What inputs and constants give is computed anew where it is needed: that touches no more memory.
-            .filter(|(inner, (_, x, y), ..)| self.own(*inner) || leaf(*x) && leaf(*y))
-            .min_by_key(|(_, (_, x, y), ..)| u8::from(!leaf(*x)) + u8::from(!leaf(*y)))
+            .filter(|(inner, (_, x, y), ..)| self.own(*inner) || self.leaf(*x) && self.leaf(*y))
+            .min_by_key(|(_, (_, x, y), ..)| u8::from(!self.leaf(*x)) + u8::from(!self.leaf(*y)))
             .map(|(_, (first, x, y), outer, second)| {
                 // A constant comes second, so that fewer kinds of operands need a loop of their own.
                 let (first, x, y) = match first {
                     Cheap::Sub if !self.computed(x) => (Cheap::Rsub, y, x),
-                    Cheap::Sub => (first, x, y),
+                    Cheap::Sub | Cheap::Div => (first, x, y),
                     _ if !self.computed(x) => (first, y, x),
                     _ => (first, x, y),
                 };

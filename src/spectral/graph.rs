@@ -150,7 +150,7 @@ pub(super) fn operands(node: Node) -> impl Iterator<Item = NodeId> {
 /// 1 or 0.
 #[inline]
 pub(super) fn truth(condition: bool) -> f64 {
-    f64::from(u8::from(condition))
+    if condition { 1.0 } else { 0.0 }
 }
 
 /// The scalar meaning of a unary operator.

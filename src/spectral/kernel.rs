@@ -48,6 +48,19 @@ pub(super) fn run<'a>(op: Op, from: &impl Operands<'a>, out: &mut Lanes) {
         Op::Unary(op) => run_unary(op, from.values(0), out),
         Op::Binary(op) => run_binary(op, from, out),
         Op::Pair(first, second) => run_pair(first, second, from.values(0), from.view(1), from.view(2), out),
+        Op::Sum { k: [p, q, r, s], constant, terms } => {
+            let (a, b) = (from.values(0), from.values(1));
+            match terms {
+                2 => two(a, b, out, |a, b| (p * a + q * b) + constant),
+                3 => three(a, b, from.values(2), out, |a, b, c| ((p * a + q * b) + r * c) + constant),
+                _ => {
+                    let (c, d) = (from.values(2), from.values(3));
+                    for ((((o, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                        *o = (((p * a + q * b) + r * c) + s * d) + constant;
+                    }
+                }
+            }
+        }
         // The least sum of a raw quotient is −∞: then NaN only where the sum is NaN, as the quotient is.
         Op::Difference(least) => two(from.values(0), from.values(1), out, |x, y| {
             let sum = x + y;
@@ -192,6 +205,7 @@ fn run_pair(first: Cheap, second: Cheap, a: &Lanes, b: View<'_>, c: View<'_>, ou
         Cheap::Sub => pair_then(second, a, b, c, out, |x, y| x - y),
         Cheap::Rsub => pair_then(second, a, b, c, out, |x, y| y - x),
         Cheap::Mul => pair_then(second, a, b, c, out, |x, y| x * y),
+        Cheap::Div => pair_then(second, a, b, c, out, |x, y| x / y),
     }
 }
 
@@ -201,7 +215,8 @@ fn pair_then(second: Cheap, a: &Lanes, b: View<'_>, c: View<'_>, out: &mut Lanes
         Cheap::Add => pair(a, b, c, out, |x, y, z| first(x, y) + z),
         Cheap::Sub => pair(a, b, c, out, |x, y, z| first(x, y) - z),
         Cheap::Rsub => pair(a, b, c, out, |x, y, z| z - first(x, y)),
-        Cheap::Mul => pair(a, b, c, out, |x, y, z| first(x, y) * z),
+        // No second operation divides.
+        Cheap::Mul | Cheap::Div => pair(a, b, c, out, |x, y, z| first(x, y) * z),
     }
 }
 

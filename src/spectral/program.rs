@@ -155,7 +155,7 @@ impl Program {
     /// Bytes an evaluation of rows of up to `cells` cells takes.
     #[must_use]
     pub fn working_bytes(&self, cells: u64) -> u64 {
-        8 * ((self.inputs + self.results) as u64 * (cells + 2 * CHUNK as u64) + (self.registers * CHUNK) as u64)
+        8 * ((self.inputs + self.results) as u64 * (cells + 2 * CHUNK as u64) + (2 * self.registers * CHUNK) as u64)
     }
 
     /// Working memory to evaluate row after row with.
