@@ -77,9 +77,9 @@ impl Analysis for CompositeAnalysis {
     fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, (): &mut ()) -> Result<()> {
         let (bands, cols) = (self.bands.len(), input.cols());
         let mut planes = vec![vec![0.0; cols]; self.reads.len()];
-        // Valid dates of one pixel, one after the other.
+        // Valid dates of one pixel, one after the other, and what they make.
         let mut dates: Vec<f64> = Vec::with_capacity(self.reads.len());
-        let mut sorted: Vec<f64> = Vec::new();
+        let (mut work, mut made) = (Work::default(), vec![0.0; bands]);
         for row in 0..input.rows() {
             for (k, plane) in planes.iter_mut().enumerate() {
                 input.load(k, row, plane);
@@ -96,19 +96,20 @@ impl Analysis for CompositeAnalysis {
                 if count == 0 || count < self.least {
                     continue;
                 }
-                if let CompositeMethod::Quantile(q) = self.method {
-                    for k in 0..bands {
-                        out.f32_row(k, row)[col] = band_quantile(&dates, bands, k, q, &mut sorted) as f32;
-                    }
-                    continue;
-                }
-                for (k, v) in composite(&dates, bands, self.method, self.red_nir).into_iter().enumerate() {
-                    out.f32_row(k, row)[col] = v as f32;
-                }
+                composite_into(&dates, bands, self.method, self.red_nir, &mut work, &mut made);
+                made.iter().enumerate().for_each(|(k, v)| out.f32_row(k, row)[col] = *v as f32);
             }
         }
         Ok(())
     }
+}
+
+/// Working memory, reused from pixel to pixel.
+#[derive(Default)]
+struct Work {
+    sorted: Vec<f64>,
+    sum: Vec<f64>,
+    pull: Vec<f64>,
 }
 
 /// Quantile of band `k` of `bands` over dates that lie one after the other; `sorted` is working memory.
@@ -122,20 +123,35 @@ fn band_quantile(dates: &[f64], bands: usize, k: usize, q: f64, sorted: &mut Vec
 /// One value a band, from finite values of at least one date: `bands` values of the first date, then of the second.
 #[must_use]
 pub fn composite(dates: &[f64], bands: usize, method: CompositeMethod, red_nir: (usize, usize)) -> Vec<f64> {
+    let mut out = vec![0.0; bands];
+    composite_into(dates, bands, method, red_nir, &mut Work::default(), &mut out);
+    out
+}
+
+/// As [`composite`], into `out`.
+fn composite_into(
+    dates: &[f64],
+    bands: usize,
+    method: CompositeMethod,
+    red_nir: (usize, usize),
+    work: &mut Work,
+    out: &mut [f64],
+) {
     let each = || dates.chunks_exact(bands);
-    let date = |i: usize| dates[i * bands..(i + 1) * bands].to_vec();
+    let date = |i: usize| &dates[i * bands..(i + 1) * bands];
     match method {
         CompositeMethod::Quantile(q) => {
-            let mut sorted = Vec::new();
-            (0..bands).map(|k| band_quantile(dates, bands, k, q, &mut sorted)).collect()
+            out.iter_mut().enumerate().for_each(|(k, o)| *o = band_quantile(dates, bands, k, q, &mut work.sorted));
         }
-        CompositeMethod::Mean => mean(dates, bands),
+        CompositeMethod::Mean => mean(dates, bands, out),
         CompositeMethod::MaxNdvi => {
             let (red, nir) = red_nir;
-            date(best(each().map(|d| (d[red] - d[nir]) / (d[nir] + d[red]))))
+            out.copy_from_slice(date(best(each().map(|d| (d[red] - d[nir]) / (d[nir] + d[red])))));
         }
-        CompositeMethod::Medoid => date(best(each().map(|from| each().map(|d| distance(d, from)).sum()))),
-        CompositeMethod::GeometricMedian => geometric_median(dates, bands),
+        CompositeMethod::Medoid => {
+            out.copy_from_slice(date(best(each().map(|from| each().map(|d| distance(d, from)).sum()))));
+        }
+        CompositeMethod::GeometricMedian => geometric_median(dates, bands, work, out),
     }
 }
 
@@ -154,21 +170,25 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
-fn mean(dates: &[f64], bands: usize) -> Vec<f64> {
+fn mean(dates: &[f64], bands: usize, out: &mut [f64]) {
     let count = (dates.len() / bands) as f64;
-    (0..bands).map(|k| dates.iter().skip(k).step_by(bands).sum::<f64>() / count).collect()
+    out.iter_mut().enumerate().for_each(|(k, o)| *o = dates.iter().skip(k).step_by(bands).sum::<f64>() / count);
 }
 
 /// Weiszfeld's iteration from the mean, with the step of Vardi & Zhang 2000 where the point meets a date.
-fn geometric_median(dates: &[f64], bands: usize) -> Vec<f64> {
+fn geometric_median(dates: &[f64], bands: usize, work: &mut Work, at: &mut [f64]) {
     const STEP: f64 = 1e-8;
     const ITERATIONS: usize = 1000;
-    let mut at = mean(dates, bands);
+    mean(dates, bands, at);
+    let (sum, pull) = (&mut work.sum, &mut work.pull);
     for _ in 0..ITERATIONS {
-        let (mut sum, mut weight, mut here) = (vec![0.0; bands], 0.0, 0.0);
-        let mut pull = vec![0.0; bands];
+        let (mut weight, mut here) = (0.0, 0.0);
+        for zeros in [&mut *sum, &mut *pull] {
+            zeros.clear();
+            zeros.resize(bands, 0.0);
+        }
         for date in dates.chunks_exact(bands) {
-            let d = distance(date, &at);
+            let d = distance(date, at);
             if d < 1e-15 {
                 here += 1.0;
                 continue;
@@ -180,7 +200,7 @@ fn geometric_median(dates: &[f64], bands: usize) -> Vec<f64> {
             }
         }
         if weight == 0.0 {
-            return at;
+            return;
         }
         // Share of the step that a date under the point holds back.
         let strength = pull.iter().map(|p| p * p).sum::<f64>().sqrt();
@@ -196,7 +216,6 @@ fn geometric_median(dates: &[f64], bands: usize) -> Vec<f64> {
             break;
         }
     }
-    at
 }
 
 #[cfg(test)]
