@@ -221,23 +221,26 @@ fn by_hand(cases: &[&Case], bands: &Bands, out: &mut [Vec<f32>]) {
     black_box(&out);
 }
 
-/// Nanoseconds a cell of the quickest run: others on the machine make runs slower, never quicker.
-fn quickest(mut run: impl FnMut()) -> f64 {
-    let (start, mut least) = (Instant::now(), Duration::MAX);
-    while start.elapsed() < Duration::from_millis(250) {
+/// Nanoseconds a cell of the quickest of many runs of each of two, in turns: others on the machine make runs slower, never
+/// quicker, and both alike.
+fn quickest(mut first: impl FnMut(), mut second: impl FnMut()) -> (f64, f64) {
+    let time = |run: &mut dyn FnMut()| {
         let begin = Instant::now();
         run();
-        least = least.min(begin.elapsed());
+        begin.elapsed().as_nanos() as f64 / CELLS as f64
+    };
+    let (start, mut least) = (Instant::now(), (f64::MAX, f64::MAX));
+    while start.elapsed() < Duration::from_millis(500) {
+        least = (least.0.min(time(&mut first)), least.1.min(time(&mut second)));
     }
-    least.as_nanos() as f64 / CELLS as f64
+    least
 }
 
 fn compare(name: &str, cases: &[&Case], bands: &Bands) -> f64 {
     let program = program(cases);
     let mut found = vec![vec![0f32; CELLS]; cases.len()];
     let mut expected = found.clone();
-    let ours = quickest(|| compiled(&program, bands, &mut found));
-    let hand = quickest(|| by_hand(cases, bands, &mut expected));
+    let (ours, hand) = quickest(|| compiled(&program, bands, &mut found), || by_hand(cases, bands, &mut expected));
     let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6 * b.abs().max(1e-3) || (a.is_nan() && b.is_nan());
     let same = found.iter().zip(&expected).all(|(f, e)| f.iter().zip(e).all(near));
     println!(
