@@ -235,7 +235,7 @@ impl Analysis for SurfaceAnalysis {
             },
             ..Spec::default()
         };
-        self.measures.state(&mut spec);
+        self.measures.state(&mut spec, &self.formula);
         spec
     }
 

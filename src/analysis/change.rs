@@ -45,7 +45,7 @@ impl Analysis for ChangeAnalysis {
             citations: vec!["Singh 1989, image differencing"],
             ..Spec::default()
         };
-        self.measures.state(&mut spec);
+        self.measures.state(&mut spec, &self.formula);
         spec
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pulp::{Arch, NullaryFnOnce};
 
+use super::formula::Formula;
 use super::means::ZoneMeans;
 use super::outlines::{Outlines, Tracing};
 use super::tally::{ClassAreas, ClassTally};
@@ -124,7 +125,9 @@ impl Measures {
     }
 
     /// Adds what an analysis needs for these measures to its statement of memory.
-    pub fn state(&self, spec: &mut Spec) {
+    pub fn state(&self, spec: &mut Spec, formula: &Formula) {
+        // Outlines of neighbouring tiles are joined, so that none may be missing.
+        spec.empty_adds_nothing = self.tracing.is_none() && formula.is_void_of_nodata();
         spec.scratch_per_cell += self.tally.as_ref().map_or(0, ClassTally::scratch_per_cell) + 1;
         spec.scratch_fixed += self.tally.as_ref().map_or(0, ClassTally::scratch_fixed) + ZoneMeans::bytes(self.zones());
     }

@@ -115,7 +115,7 @@ impl Analysis for CoverAnalysis {
             citations: vec![citation],
             ..Spec::default()
         };
-        self.measures.state(&mut spec);
+        self.measures.state(&mut spec, &self.formula);
         spec
     }
 

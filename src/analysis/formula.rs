@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::engine::{TileIn, TileOut};
 use crate::error::{Error, Result};
 use crate::raster::OutPlane;
-use crate::spectral::{Graph, NodeId, Program};
+use crate::spectral::{Graph, Node, NodeId, Program};
 
 /// Widest tile the engine makes, for the statement of working memory.
 const WIDEST: u64 = 1024;
@@ -15,6 +15,7 @@ const WIDEST: u64 = 1024;
 pub struct Formula {
     program: Arc<Program>,
     reads: Vec<String>,
+    void_of_nodata: bool,
 }
 
 impl Formula {
@@ -22,7 +23,17 @@ impl Formula {
     #[must_use]
     pub fn new(graph: &Graph, results: &[NodeId], reads: Vec<String>) -> Self {
         debug_assert_eq!(graph.inputs().len(), reads.len());
-        Self { program: Arc::new(Program::compile(graph, results)), reads }
+        let input = |node: &Node| matches!(node, Node::Input(_));
+        let reads_some =
+            |r: &NodeId| graph.nodes().iter().zip(graph.reachable(&[*r])).any(|(n, used)| used && input(n));
+        let void_of_nodata = results.iter().all(reads_some);
+        Self { program: Arc::new(Program::compile(graph, results)), reads, void_of_nodata }
+    }
+
+    /// True where every result is nodata wherever all inputs are: all but constants.
+    #[must_use]
+    pub fn is_void_of_nodata(&self) -> bool {
+        self.void_of_nodata
     }
 
     /// Channels it reads, for [`crate::engine::Spec::reads`].

@@ -53,6 +53,7 @@ impl Analysis for IndexAnalysis {
             writes: self.bands.clone(),
             scratch_per_cell: 4 + self.zones.as_ref().map_or(0, |_| ZoneIndex::SCRATCH_PER_CELL),
             scratch_fixed: self.formula.scratch() + self.bands.len() as u64 * ZoneMeans::bytes(self.zones.as_ref()),
+            empty_adds_nothing: self.formula.is_void_of_nodata(),
             citations: self.citations.clone(),
             ..Spec::default()
         }

@@ -32,6 +32,7 @@ fn spec(name: &str, formula: &Formula, fixed: u64) -> Spec {
         name: name.into(),
         reads: formula.reads().to_vec(),
         scratch_fixed: formula.scratch() + fixed,
+        empty_adds_nothing: formula.is_void_of_nodata(),
         ..Spec::default()
     }
 }

@@ -101,8 +101,8 @@ pub struct Spec {
     pub scratch_per_cell: usize,
     /// Bytes of working memory a tile needs whatever its size, its partial result included.
     pub scratch_fixed: u64,
-    /// True where a tile whose inputs hold only nodata leaves the partial result as it is: such tiles are then skipped
-    /// where sources know them without reading. Only for analyses that write no planes.
+    /// True where a tile whose inputs hold only nodata leaves the partial result as it is and is nodata in every plane: such
+    /// tiles are then skipped.
     pub empty_adds_nothing: bool,
     /// Sources of the method, for provenance and report.
     pub citations: Vec<&'static str>,

@@ -53,6 +53,11 @@ pub struct ChannelCounts {
 }
 
 impl ChannelCounts {
+    /// Cells with a value.
+    #[must_use]
+    pub fn valid(&self) -> u64 {
+        self.cells - self.clipped - self.nodata - self.masked - self.out_of_range
+    }
     pub(super) fn add(&mut self, other: &Self) {
         self.nodata += other.nodata;
         self.masked += other.masked;

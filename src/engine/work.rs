@@ -186,7 +186,8 @@ impl<'a> Shop<'a> {
         let mut jobs = Vec::with_capacity(self.pass.jobs.len());
         for (i, job) in self.pass.jobs.iter().enumerate() {
             stage.set(&job.spec.name);
-            jobs.push(self.job(i, job, desk, window)?);
+            let void = job.spec.empty_adds_nothing && job.spec.halo == 0 && self.reads_nothing(job, &channels, &jobs);
+            jobs.push(self.job(i, job, void, desk, window)?);
         }
         Ok(TileDone { window, jobs, channels })
     }
@@ -196,6 +197,18 @@ impl<'a> Shop<'a> {
         self.pass.clip.is_none()
             && desk.inside.iter().all(Option::is_none)
             && self.pass.jobs.iter().all(|j| j.spec.empty_adds_nothing && j.spec.writes.is_empty())
+    }
+
+    /// True where everything an analysis reads of a tile is nodata.
+    fn reads_nothing(&self, job: &Job, channels: &[ChannelCounts], done: &[JobDone]) -> bool {
+        let void = |r: &Read| match r {
+            Read::Channel(c) => {
+                let slot = self.layout.channels.iter().position(|(used, _)| used == c);
+                slot.and_then(|s| channels.get(s)).is_some_and(|c| c.valid() == 0)
+            }
+            Read::Written(w) => done[w.job].moments.get(w.plane).is_some_and(|m| m.count == 0),
+        };
+        !job.reads.is_empty() && job.reads.iter().all(void)
     }
 
     fn skipped(&self, window: Window) -> TileDone {
@@ -253,8 +266,8 @@ impl<'a> Shop<'a> {
         Ok(all)
     }
 
-    /// One analysis on one tile, and its planes encoded for their sinks.
-    fn job(&self, index: usize, job: &Job, desk: &mut Desk, window: Window) -> Result<JobDone> {
+    /// One analysis on one tile, and its planes encoded for their sinks. Of a `void` tile the planes stay nodata.
+    fn job(&self, index: usize, job: &Job, void: bool, desk: &mut Desk, window: Window) -> Result<JobDone> {
         let blank = desk.blank(job, window.cells());
         let (layout, halo) = (self.layout, self.layout.halo);
         let plane = |r: &Read| match r {
@@ -264,7 +277,7 @@ impl<'a> Shop<'a> {
         let planes: Vec<&Plane> = job.reads.iter().filter_map(plane).collect();
         let input = TileIn { window, grid: &self.pass.grid, halo, planes };
         let mut out = TileOut { cols: window.cols, planes: blank };
-        let partial = job.analysis.tile(&input, &mut out)?;
+        let partial = if void { job.analysis.empty() } else { job.analysis.tile(&input, &mut out)? };
         let mut counts = Counts { cells: window.cells() as u64, ..Counts::default() };
         let mut moments = Vec::with_capacity(out.planes.len());
         for (band, plane) in job.spec.writes.iter().zip(&mut out.planes) {
@@ -275,7 +288,7 @@ impl<'a> Shop<'a> {
                 )));
             }
             let origin = Origin { input: &input.planes, halo, cols: window.cols };
-            moments.push(guard(band, plane, origin, &mut counts));
+            moments.push(if void { Moments::default() } else { guard(band, plane, origin, &mut counts) });
         }
         let mut encoded = Vec::with_capacity(job.outputs.len());
         for output in &job.outputs {

@@ -260,6 +260,34 @@ fn what_is_written_is_read_again_as_written() {
     }
 }
 
+/// Fails on a tile of nodata, which it says it need not see.
+struct NeverVoid;
+
+impl Analysis for NeverVoid {
+    type Partial = ();
+    fn spec(&self) -> Spec {
+        Spec { empty_adds_nothing: true, ..Copy { halo: 0 }.spec() }
+    }
+    fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, (): &mut ()) -> Result<()> {
+        assert!((0..input.rows()).any(|r| (0..input.cols()).any(|c| !input.get(0, r as isize, c as isize).is_nan())));
+        Copy { halo: 0 }.tile(input, out, &mut ())
+    }
+}
+
+#[test]
+fn tiles_of_nodata_are_written_without_being_computed() {
+    let g = grid(1024, 1);
+    let s = memory(&g, (0..1024).map(|i| u8::from(i == 700)).collect::<Vec<_>>(), None);
+    let mut pass = Pass::new("test", g.clone());
+    pass.channel(Channel { nodata: Some(0.0), scale: 1.0, ..x(&s) }).unwrap();
+    let (sink, planes) = CollectSink::new(&g);
+    let handle = pass.add(NeverVoid, vec![Output { sink, planes: vec![0] }]).unwrap();
+    let outcome = pass.run(&Limits { threads: 1, memory: GIB }, &Silent, &Cancel::default()).unwrap();
+    assert_eq!((outcome.counts_of(&handle).cells, outcome.moments_of(&handle)[0].count), (1024, 1));
+    let Some(OutPlane::F64(v)) = planes.planes().and_then(|p| p.into_iter().next()) else { panic!() };
+    assert!(v.iter().enumerate().all(|(i, v)| if i == 700 { *v == 1.0 } else { v.is_nan() }));
+}
+
 /// Reads what another analysis wrote.
 struct Again;
 

@@ -1,6 +1,6 @@
 //! Blocks: predictor and compression of one band's square of samples.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::options::{Codec, Predictor};
 use super::sample::{Rect, Sample};
@@ -20,6 +20,8 @@ pub(super) struct BlockEncoder {
     edge: usize,
     idle: Mutex<Vec<Bench>>,
     spare: Mutex<Vec<Vec<u8>>>,
+    /// The framed bytes of a block of nodata, made once.
+    void: OnceLock<Vec<u8>>,
 }
 
 /// What one worker needs to make a block.
@@ -56,7 +58,7 @@ impl BlockEncoder {
     /// For square blocks of `edge` pixels.
     pub(super) fn new(codec: Codec, level: Option<u8>, predictor: Predictor, edge: usize) -> Self {
         let level = level.unwrap_or(if codec == Codec::Zstd { ZSTD_LEVEL } else { DEFLATE_LEVEL });
-        Self { codec, level, predictor, edge, idle: Mutex::default(), spare: Mutex::default() }
+        Self { codec, level, predictor, edge, idle: Mutex::default(), spare: Mutex::default(), void: OnceLock::new() }
     }
 
     /// The framed bytes of a block; what `rect` leaves of it is `fill`.
@@ -73,6 +75,20 @@ impl BlockEncoder {
         let len = bench.compressor.frame(&bench.packed, &mut buffer)?;
         lock(&self.idle).push(bench);
         Ok(Framed { buffer, len })
+    }
+
+    /// As [`BlockEncoder::encode`] for a block of nothing but `fill`, the same in every call.
+    pub(super) fn encode_void<T: Sample>(&self, fill: T) -> Result<Framed> {
+        if let Some(known) = self.void.get() {
+            let mut buffer = lock(&self.spare).pop().unwrap_or_default();
+            buffer.resize(self.bound(T::BYTES) as usize, 0);
+            buffer[..known.len()].copy_from_slice(known);
+            return Ok(Framed { buffer, len: known.len() });
+        }
+        let framed = self.encode(Rect { samples: &[], stride: 0, cols: 0, rows: 0 }, fill)?;
+        // Another worker may have been faster; its bytes are the same.
+        self.void.get_or_init(|| framed.bytes().to_vec());
+        Ok(framed)
     }
 
     /// Takes the memory of a block back.

@@ -218,7 +218,11 @@ impl Pyramid {
             }
         }
         let rect = Rect { samples: block, stride: self.edge, cols, rows };
-        let framed = if empty && self.sparse { None } else { Some(self.encoder.encode(rect, T::from_f64(fill))?) };
+        let framed = match empty {
+            true if self.sparse => None,
+            true => Some(self.encoder.encode_void(T::from_f64(fill))?),
+            false => Some(self.encoder.encode(rect, T::from_f64(fill))?),
+        };
         let patch = self.wants(at.level).then(|| (!empty).then(|| self.patch(rect, at.band)));
 
         let mut state = self.state();

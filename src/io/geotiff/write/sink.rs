@@ -171,7 +171,11 @@ impl CogSink {
                 let rect = Rect { samples: &samples[top * window.cols + left..], stride: window.cols, cols, rows };
                 let empty = tile.moments[band].count == 0 || rect.is_empty(nodata);
                 let at = BlockAt { level: 0, band, row: first_row + row, col: first_col + col };
-                let framed = if empty && self.options.sparse { None } else { Some(self.encoder.encode(rect, fill)?) };
+                let framed = match empty {
+                    true if self.options.sparse => None,
+                    true => Some(self.encoder.encode_void(fill)?),
+                    false => Some(self.encoder.encode(rect, fill)?),
+                };
                 let patch = self.pyramid.wants(0).then(|| (!empty).then(|| self.pyramid.patch(rect, band)));
                 tile.blocks.push(Block { at, framed, patch });
             }
