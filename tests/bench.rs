@@ -52,6 +52,17 @@ fn every_task_is_measured_and_nothing_stays() {
 }
 
 #[test]
+fn explain_names_each_command_once_and_touches_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = bench(folder.path(), &["--explain", "--json", "--codec", "none,zstd,none"]).output().unwrap();
+    let plan: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let tasks = plan["tasks"].as_array().unwrap();
+    let none = tasks.iter().filter(|t| t["task"] == "ndvi" && t["codec"] == "none").count();
+    assert_eq!((tasks.len(), none), (16, 1));
+    assert!(left_in(folder.path()).is_empty());
+}
+
+#[test]
 fn what_makes_no_sense_is_a_usage_error() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, part) in [

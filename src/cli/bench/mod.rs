@@ -12,12 +12,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use serde_json::json;
 
 use self::measure::{Measured, Runner};
 use self::show::{Report, Row};
 use self::tasks::{ALL, Setting};
 use super::args::Common;
-use super::{Finish, console, machine};
+use super::{Finish, console};
 use crate::bench::inputs::Inputs;
 use crate::error::{Error, Result};
 use crate::io::geotiff;
@@ -100,12 +101,16 @@ pub fn run(args: &Args) -> Result<Finish> {
              --codec sets the compression",
         ));
     }
-    let mut codecs = args.codec.clone();
-    codecs.dedup();
-    if common.explain {
-        return explain(args, &codecs);
+    let mut codecs = Vec::new();
+    for codec in &args.codec {
+        if !codecs.contains(codec) {
+            codecs.push(*codec);
+        }
     }
     let context = common.context()?;
+    if common.explain {
+        return explain(args, &codecs, context.limits.threads);
+    }
     let folder = Temporary::new()?;
     let inputs = Inputs { folder: folder.0.clone(), size: args.size as usize };
     inputs.write(&context.limits, context.progress.as_ref(), &context.cancel)?;
@@ -157,18 +162,24 @@ fn steps(single: bool) -> u64 {
     ALL.iter().map(|t| 1 + u64::from(t.has_floor()) + u64::from(single && t.scales())).sum()
 }
 
-/// Prints what would be run.
-fn explain(args: &Args, codecs: &[Codec]) -> Result<Finish> {
+/// Prints what would be run, and makes nothing.
+fn explain(args: &Args, codecs: &[Codec], threads: usize) -> Result<Finish> {
     let inputs = Inputs { folder: std::env::temp_dir().join("regrow-bench-PID"), size: args.size as usize };
-    let mut text = format!("{0} x {0} pixels in {1}, {2} runs\n", args.size, inputs.folder.display(), args.runs);
+    let mut lines = Vec::new();
     for codec in codecs {
         for task in ALL {
-            let setting =
-                Setting { inputs: &inputs, codec: *codec, threads: machine::cores(), memory: args.common.memory };
-            text += &format!("{:<12} {}\n", task.name(), tasks::shown(&task.command(&setting, &inputs.folder)));
+            let setting = Setting { inputs: &inputs, codec: *codec, threads, memory: args.common.memory };
+            lines.push((codec, task, tasks::shown(&task.command(&setting, &inputs.folder))));
         }
     }
-    console::print(&text)?;
+    if args.common.json {
+        let list = lines.iter().map(|(c, t, line)| json!({ "task": t.name(), "codec": c.name(), "command": line }));
+        console::print_json(&json!({ "size_px": args.size, "runs": args.runs, "tasks": list.collect::<Vec<_>>() }))?;
+    } else {
+        let list = lines.iter().map(|(_, task, line)| format!("{:<12} {line}\n", task.name()));
+        let head = format!("{0} x {0} pixels in {1}, {2} runs\n", args.size, inputs.folder.display(), args.runs);
+        console::print(&(head + &list.collect::<String>()))?;
+    }
     Ok(Finish::Done)
 }
 
