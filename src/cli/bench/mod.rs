@@ -64,7 +64,7 @@ impl Codec {
 )]
 pub struct Args {
     /// Columns and rows of the scene
-    #[arg(long, value_name = "N", default_value_t = 3072, value_parser = clap::value_parser!(u32).range(64..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(64..=100_000))]
     size: u32,
     /// Compression of the outputs; several with commas
     #[arg(long, value_name = "CODEC,...", value_enum, value_delimiter = ',', default_value = "zstd")]
