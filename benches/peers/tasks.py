@@ -282,7 +282,8 @@ def idw(b):
     cells = -(-b.size // 8)
     west, north = 500_000, 4_900_000
     east, south = west + cells * 80, north - cells * 80
-    samples, radius = b.inputs / "samples.csv", b.size * 10.0
+    # A tenth of the scene holds about twice as many samples as are used; gdal_grid sorts all it finds within the radius.
+    samples, radius = b.inputs / "samples.csv", b.size * 1.0
 
     def gdal(out):
         layer = out / "samples.vrt"
@@ -295,7 +296,7 @@ def idw(b):
                  "-ot", "Float32", "-co", "TILED=YES", "-l", "samples", layer, out / "idw.tif"]]
 
     return Task(
-        "Inverse distance weighting, 2,000 samples, the nearest 32",
+        "Inverse distance weighting, 2,000 samples, the nearest 32 within a tenth of the scene",
         lambda out: [[b.regrow, "interpolate", samples, "--value", "zn_mg_kg", "--crs", "EPSG:32634", "--method", "idw",
                       "--nmax", "32", "--radius", radius, "--res", "80", "--bbox", f"{west},{south},{east},{north}", "-o",
                       out / "idw.tif", "--quiet"]],
