@@ -33,7 +33,7 @@ pub(super) fn guard(band: &OutBand, out: &mut OutPlane, origin: Origin<'_>, coun
 trait Float: Copy + PartialOrd {
     const NAN: Self;
     fn wide(self) -> f64;
-    fn is_nan(self) -> bool;
+    fn not_a_number(self) -> bool;
     fn infinite(self) -> bool;
     /// The least value not below `bound`, and the greatest not above it, among the finite ones.
     fn within(low: f64, high: f64) -> (Self, Self);
@@ -46,8 +46,8 @@ impl Float for f32 {
         f64::from(self)
     }
     #[inline(always)]
-    fn is_nan(self) -> bool {
-        self != self
+    fn not_a_number(self) -> bool {
+        Self::is_nan(self)
     }
     #[inline(always)]
     fn infinite(self) -> bool {
@@ -72,8 +72,8 @@ impl Float for f64 {
         self
     }
     #[inline(always)]
-    fn is_nan(self) -> bool {
-        self != self
+    fn not_a_number(self) -> bool {
+        Self::is_nan(self)
     }
     #[inline(always)]
     fn infinite(self) -> bool {
@@ -117,7 +117,7 @@ struct Row {
 fn float_row_with_simd<S: pulp::Simd, T: Float>(_simd: S, row: &mut [T], low: T, high: T, nans: &mut [u8]) -> Row {
     let (mut nan, mut infinite, mut kept) = (0_u32, 0_u32, 0_u32);
     for (v, n) in row.iter_mut().zip(nans) {
-        let unordered = v.is_nan();
+        let unordered = v.not_a_number();
         let inside = *v >= low && *v <= high;
         *n = u8::from(unordered);
         nan += u32::from(unordered);

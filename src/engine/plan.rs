@@ -58,6 +58,8 @@ pub(super) struct Input {
     pub(super) bands: Vec<usize>,
     /// Pixels of the source its masks need around what is read.
     pub(super) grow: usize,
+    /// Bytes of decoded blocks it may keep for other windows.
+    pub(super) keep: u64,
 }
 
 impl Input {
@@ -168,11 +170,33 @@ impl Layout {
         (plan.chunk, plan.chunk_bytes, plan.waiting_bytes) = (chunk, work, waiting);
         (plan.workers, plan.in_flight) = (workers as usize, in_flight as usize);
         plan.peak_bytes = plan.resident_bytes + workers * work + in_flight * waiting;
+        self.keep(limits.memory);
         self.plan.bytes_read = (0..self.chunks())
             .map(|i| self.chunk_window(i).grow(self.halo))
             .map(|w| self.inputs.iter().map(|i| i.sample_bytes() * cells(i.read_window(w))).sum::<u64>())
             .sum();
         Ok(())
+    }
+
+    /// Gives what memory is left to the sources whose blocks are met by several windows.
+    fn keep(&mut self, ceiling: u64) {
+        let (edge, width) = (self.tiling.edge, self.tiling.edge * self.plan.chunk);
+        for input in &mut self.inputs {
+            let (k, blocks) = (input.nest.factor, input.source.layout());
+            let around = 2 * (self.halo.div_ceil(k) + input.grow);
+            let aligned =
+                |tile: usize, block: usize| tile / k > 0 && (tile / k).is_multiple_of(block) && tile.is_multiple_of(k);
+            let origin = input.nest.col == 0 && input.nest.row == 0;
+            let rows = self.tiling.down() == 1 || (origin && aligned(edge, blocks.rows));
+            let cols = self.tiling.across() <= self.plan.chunk || (origin && aligned(width, blocks.cols));
+            if around == 0 && rows && cols {
+                continue;
+            }
+            let wanted = input.source.kept_bytes(input.bands.len(), edge.div_ceil(k) + around);
+            input.keep = wanted.min(ceiling.saturating_sub(self.plan.peak_bytes));
+            self.plan.peak_bytes += input.keep;
+            self.plan.resident_bytes += input.keep;
+        }
     }
 
     fn wanted_chunk(&self) -> usize {
@@ -335,7 +359,7 @@ fn gather(pass: &Pass) -> Result<Gathered> {
             Some(i) => i,
             None => {
                 let nest = pass.grid.nest(source.grid()).map_err(|e| e.context(source.name()))?;
-                inputs.push(Input { source: Arc::clone(source), nest, bands: Vec::new(), grow: 0 });
+                inputs.push(Input { source: Arc::clone(source), nest, bands: Vec::new(), grow: 0, keep: 0 });
                 inputs.len() - 1
             }
         };

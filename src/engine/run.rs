@@ -31,7 +31,9 @@ pub(super) fn run(pass: Pass, layout: &Layout, progress: &dyn Progress, cancel: 
         change: Condvar::new(),
         merge: Mutex::new(Merge::new(&pass, layout, progress)),
     };
+    layout.inputs.iter().filter(|i| i.keep > 0).for_each(|i| i.source.keep_blocks(i.keep));
     pool.broadcast(|_| crew.work());
+    layout.inputs.iter().filter(|i| i.keep > 0).for_each(|i| i.source.keep_blocks(0));
     let Crew { floor, merge, .. } = crew;
     let floor = floor.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Merge { partials, mut outcome, .. } = merge.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +76,7 @@ impl Crew<'_> {
     fn work(&self) {
         let mut floor = self.floor();
         loop {
-            if let Some(chunk) = floor.to_commit() {
+            if let Some(chunk) = floor.next_to_commit() {
                 floor.committing = true;
                 drop(floor);
                 let (index, bytes) = (chunk.chunk, chunk.bytes);
@@ -93,7 +95,7 @@ impl Crew<'_> {
                     }
                 }
                 self.change.notify_all();
-            } else if let Some(index) = floor.to_compute(self.layout) {
+            } else if let Some(index) = floor.next_to_compute(self.layout) {
                 drop(floor);
                 let chunk = self.shop.work(index);
                 floor = self.floor();
@@ -133,7 +135,7 @@ impl Floor {
     }
 
     /// The next chunk in order, where it is finished and nobody commits; none from the first failed one on.
-    fn to_commit(&mut self) -> Option<ChunkDone> {
+    fn next_to_commit(&mut self) -> Option<ChunkDone> {
         if self.committing || self.failure.as_ref().is_some_and(|(c, _)| self.committed >= *c) {
             return None;
         }
@@ -141,7 +143,7 @@ impl Floor {
     }
 
     /// The next chunk to compute, where it fits; its bytes are taken.
-    fn to_compute(&mut self, layout: &Layout) -> Option<usize> {
+    fn next_to_compute(&mut self, layout: &Layout) -> Option<usize> {
         let waiting = layout.plan.waiting_bytes;
         let open = self.failure.is_none() && self.admitted < layout.chunks();
         if !open || self.admitted - self.committed >= layout.plan.in_flight || !self.ledger.fits(waiting) {

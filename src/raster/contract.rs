@@ -44,6 +44,12 @@ pub trait Source: Send + Sync {
     /// Upper bound of the bytes a [`Reader::read`] of `window` allocates besides its result (decoded and compressed
     /// blocks held at once); counted by the byte ledger.
     fn scratch_bytes(&self, window: Window) -> u64;
+    /// Decoded bytes of the blocks of `bands` bands that windows of `rows` rows, from left to right, meet again.
+    fn kept_bytes(&self, _bands: usize, _rows: usize) -> u64 {
+        0
+    }
+    /// Allows readers opened from now on to keep decoded blocks for other windows, up to `bytes` together; 0 forgets them.
+    fn keep_blocks(&self, _bytes: u64) {}
     /// True where it is known without reading that `window` (inside the raster) holds only nodata, such as absent blocks.
     fn is_empty(&self, _window: Window) -> bool {
         false

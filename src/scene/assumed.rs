@@ -52,6 +52,12 @@ impl Source for Placed {
     fn scratch_bytes(&self, window: Window) -> u64 {
         self.inner.scratch_bytes(window)
     }
+    fn kept_bytes(&self, bands: usize, rows: usize) -> u64 {
+        self.inner.kept_bytes(bands, rows)
+    }
+    fn keep_blocks(&self, bytes: u64) {
+        self.inner.keep_blocks(bytes);
+    }
     fn is_empty(&self, window: Window) -> bool {
         self.inner.is_empty(window)
     }

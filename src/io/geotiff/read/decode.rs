@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::blocks::Place;
+use super::cache::BlockCache;
 use super::codec::{Codec, Decoders};
 use super::ifd::Tiff;
 use super::image::Image;
@@ -24,6 +25,9 @@ pub(super) struct BlockDecoder {
     data: Vec<u8>,
     scratch: Vec<u8>,
     last: Option<(usize, usize, usize, bool)>,
+    cache: Option<Arc<BlockCache>>,
+    /// The last block, where it came from the cache.
+    kept: Option<Arc<Vec<u8>>>,
 }
 
 impl BlockDecoder {
@@ -36,7 +40,14 @@ impl BlockDecoder {
             data: Vec::new(),
             scratch: Vec::new(),
             last: None,
+            cache: None,
+            kept: None,
         }
+    }
+
+    /// The same with blocks kept for other windows and other readers.
+    pub(super) fn cached(self, cache: Arc<BlockCache>) -> Self {
+        Self { cache: Some(cache).filter(|c| c.is_open()), ..self }
     }
 
     /// Upper bound of the buffers of a decoder of `image`.
@@ -59,6 +70,13 @@ impl BlockDecoder {
     /// # Errors
     /// Names file, band, block and window, and what is wrong.
     pub(super) fn block(&mut self, plane: usize, row: usize, col: usize) -> Result<Option<&[u8]>> {
+        if let Some(cache) = self.cache.clone() {
+            self.kept = cache.block((row, col, plane), |memory| {
+                self.data = memory;
+                Ok(self.load(plane, row, col)?.then(|| std::mem::take(&mut self.data)))
+            })?;
+            return Ok(self.kept.as_ref().map(|b| b.as_slice()));
+        }
         let present = match self.last {
             Some((p, r, c, present)) if (p, r, c) == (plane, row, col) => present,
             _ => {

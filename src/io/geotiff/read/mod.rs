@@ -1,6 +1,7 @@
 //! The read side: headers, blocks, masks and metadata of GeoTIFF and COG.
 
 mod blocks;
+mod cache;
 mod codec;
 mod decode;
 mod file;

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn rows_summed_together_equal_rows_summed_alone() {
-        let rows: Vec<u8> = (0..6 * 10).map(|i: u32| (i * i * 37 >> 2) as u8).collect();
+        let rows: Vec<u8> = (0..6 * 10).map(|i: u32| ((i * i * 37) >> 2) as u8).collect();
         let mut together = rows.clone();
         let u16s = encoding(Dtype::U16, Order::Little);
         restore(&mut together, 10, 1, &u16s, Predictor::Horizontal, &mut Vec::new());

@@ -58,6 +58,7 @@ pub(super) fn parts(
 impl GeoTiffReader {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let blocks = BlockDecoder::new(shared.tiff.clone(), Arc::clone(&shared.image));
+        let blocks = blocks.cached(Arc::clone(&shared.cache));
         let masks = shared.masks.iter().map(MaskReader::new).collect();
         let alpha = shared.alpha.map(|band| (band, Raw::default()));
         Self { shared, blocks, masks, alpha }

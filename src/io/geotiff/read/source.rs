@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::cache::BlockCache;
 use super::decode::BlockDecoder;
 use super::file::InputFile;
 use super::ifd::Tiff;
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub(super) masks: Vec<Mask>,
     /// Band that is an alpha channel.
     pub(super) alpha: Option<usize>,
+    pub(super) cache: Arc<BlockCache>,
 }
 
 /// An open GeoTIFF or COG, read without GDAL.
@@ -57,7 +59,7 @@ impl GeoTiff {
         let alpha = image.alpha();
         let storage = storage::describe(&tiff, &ifd, &image, &others, masks.len());
         tiff.file.check_delivered()?;
-        let shared = Arc::new(Shared { tiff, image, bands, masks, alpha });
+        let shared = Arc::new(Shared { tiff, image, bands, masks, alpha, cache: Arc::default() });
         Ok(Self { shared, grid, metadata, warnings, storage })
     }
 }
@@ -100,6 +102,18 @@ impl Source for GeoTiff {
         let shared = &self.shared;
         let alpha = shared.alpha.map_or(0, |a| window.cells() * shared.bands[a].dtype.bytes()) as u64;
         BlockDecoder::buffer_bytes(&shared.image) + alpha + shared.masks.iter().map(Mask::scratch_bytes).sum::<u64>()
+    }
+
+    fn kept_bytes(&self, bands: usize, rows: usize) -> u64 {
+        let i = &self.shared.image;
+        let planes = if i.planar { bands } else { 1 };
+        // Rows of blocks that so many rows of pixels may meet.
+        let down = (rows.div_ceil(i.block_rows) + 1).min(i.rows.div_ceil(i.block_rows));
+        (down * i.cols.div_ceil(i.block_cols) * planes) as u64 * i.decoded_bytes() as u64
+    }
+
+    fn keep_blocks(&self, bytes: u64) {
+        self.shared.cache.set_room(bytes);
     }
 
     fn is_empty(&self, window: Window) -> bool {

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_shifted_body_equals_one_with_room_inserted() {
         let dir = tempfile::tempdir().unwrap();
-        let bytes: Vec<u8> = (0..3 * MOVED + 77).map(|i| (i * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * MOVED + 77).map(|i| ((i * 31) >> 3) as u8).collect();
         let written = |name: &str, shift: bool| {
             let path = dir.path().join(name);
             let mut body = Body::new(AtomicFile::create(&path, false).unwrap());
