@@ -24,13 +24,13 @@ pub struct Args {
 /// # Errors
 /// A folder without a run; those of reading and writing.
 pub fn run(args: &Args) -> Result<Finish> {
-    let _context = args.common.context()?;
+    let context = args.common.context()?;
     let summary = Summary::read(&args.folder.join("summary.json"))?;
     if args.common.explain {
         console::print(&format!("would write {}\n", args.folder.join("report.html").display()))?;
         return Ok(Finish::Done);
     }
-    let path = runner::write_report(&args.folder, &summary)?;
+    let path = runner::write_report(&args.folder, &summary, context.limits)?;
     if args.common.json {
         console::print_json(&json!({ "report": path.display().to_string() }))?;
     } else {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::Common;
 use super::{Finish, console, plan};
+use crate::engine::Limits;
 use crate::error::{Error, Result};
 use crate::io;
 use crate::project::notes::Kept;
@@ -80,7 +81,7 @@ pub(super) fn execute(project: &Path, common: &Common) -> Result<Option<Finished
         return Ok(None);
     }
     let done = run::run(&prepared, &context, &kept)?;
-    write_report(&done.folder, &done.summary)?;
+    write_report(&done.folder, &done.summary, context.limits)?;
     Ok(Some(done))
 }
 
@@ -88,8 +89,8 @@ pub(super) fn execute(project: &Path, common: &Common) -> Result<Option<Finished
 ///
 /// # Errors
 /// Those of reading the maps and writing.
-pub(super) fn write_report(folder: &Path, summary: &Summary) -> Result<PathBuf> {
-    let html = report::render(folder, summary, &|path| io::open_raster(path))?;
+pub(super) fn write_report(folder: &Path, summary: &Summary, limits: Limits) -> Result<PathBuf> {
+    let html = report::render(folder, summary, &|path| io::open_raster(path), limits)?;
     let path = folder.join("report.html");
     replace(&path, &html)?;
     Ok(path)

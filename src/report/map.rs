@@ -3,10 +3,9 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::number::{tick, ticks};
-use super::picture::{Picture, base64};
-use super::ramp;
-use crate::error::Result;
-use crate::project::summary::{GridFacts, MapFacts, MapKind};
+use super::picture::Picture;
+use super::{Map, ramp};
+use crate::project::summary::{GridFacts, MapKind};
 
 /// Width of a map in its own units.
 const W: f64 = 400.0;
@@ -18,9 +17,8 @@ const TALLEST: f64 = 1.6;
 pub fn shared_range(kind: MapKind, pictures: &[&Picture]) -> (f64, f64) {
     let mut ends = (f64::INFINITY, f64::NEG_INFINITY);
     for picture in pictures {
-        let v = picture.sorted();
-        if let (Some(low), Some(high)) = (v.get(v.len() / 100), v.get((v.len() - v.len() / 100).wrapping_sub(1))) {
-            ends = (ends.0.min(f64::from(*low)), ends.1.max(f64::from(*high)));
+        if let Some((low, high)) = picture.middle() {
+            ends = (ends.0.min(f64::from(low)), ends.1.max(f64::from(high)));
         }
     }
     if !ends.0.is_finite() {
@@ -51,28 +49,26 @@ fn round_out(value: f64) -> f64 {
 }
 
 /// One map with its caption.
-///
-/// # Errors
-/// Those of encoding the picture.
-pub fn figure(facts: &MapFacts, grid: &GridFacts, picture: &Picture, range: (f64, f64)) -> Result<Markup> {
+#[must_use]
+pub fn figure(map: &Map, grid: &GridFacts) -> Markup {
+    let (facts, picture) = (&map.facts, &map.picture);
     let aspect = grid.rows as f64 * grid.pixel_aspect / grid.cols as f64;
     let (w, h) = if aspect > TALLEST { (W * TALLEST / aspect, W * TALLEST) } else { (W, W * aspect) };
     let left = (W - w) / 2.0;
-    let data = format!("data:image/png;base64,{}", base64(&picture.png(facts.kind, range)?));
     let rendering = if picture.factor == 1 { "image-rendering:pixelated" } else { "image-rendering:auto" };
     let (sx, sy) = (w / grid.cols as f64, h / grid.rows as f64);
     // Cells of the last column and row of a reduced picture reach beyond the raster.
     let pw = (picture.cols * picture.factor) as f64 * sx;
     let ph = (picture.rows * picture.factor) as f64 * sy;
     let id = format!("clip-{}-{}", facts.path.replace(|c: char| !c.is_ascii_alphanumeric(), "-"), facts.band);
-    Ok(html! {
+    html! {
         figure .map {
             figcaption { (facts.title) }
             svg viewBox=(format!("0 0 {W} {:.1}", h + 26.0)) role="img" aria-label=(facts.title) {
                 defs { clipPath id=(id) { rect x=(num(left)) y="0" width=(num(w)) height=(num(h)) {} } }
                 rect .nodata x=(num(left)) y="0" width=(num(w)) height=(num(h)) {}
                 g clip-path=(format!("url(#{id})")) {
-                    image href=(data) x=(num(left)) y="0" width=(num(pw)) height=(num(ph)) preserveAspectRatio="none" style=(rendering) {}
+                    image href=(map.address) x=(num(left)) y="0" width=(num(pw)) height=(num(ph)) preserveAspectRatio="none" style=(rendering) {}
                     @for outline in &grid.outlines {
                         path .zone-halo d=(ring_path(&outline.rings, left, sx, sy)) {}
                         path .zone d=(ring_path(&outline.rings, left, sx, sy)) {}
@@ -88,7 +84,7 @@ pub fn figure(facts: &MapFacts, grid: &GridFacts, picture: &Picture, range: (f64
                 (north(grid.north_deg, left + w - 14.0, h + 13.0))
             }
         }
-    })
+    }
 }
 
 fn num(v: f64) -> String {
@@ -209,7 +205,7 @@ mod tests {
     use super::*;
 
     fn picture(values: Vec<f32>) -> Picture {
-        Picture { cols: values.len(), rows: 1, values, classes: Vec::new(), histogram: Vec::new(), factor: 1 }
+        Picture { cols: values.len(), rows: 1, values, factor: 1, ..Picture::default() }
     }
 
     #[test]

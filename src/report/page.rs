@@ -4,14 +4,11 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::number::{figure, fixed, plain};
 use super::{Group, chart, map, tables};
-use crate::error::Result;
 use crate::project::summary::{MapKind, SoilFacts, Summary};
 
 /// The whole document.
-///
-/// # Errors
-/// Those of encoding map pictures.
-pub fn page(summary: &Summary, groups: &[Group]) -> Result<Markup> {
+#[must_use]
+pub fn page(summary: &Summary, groups: &[Group]) -> Markup {
     let about = &summary.project;
     let soil_group = |g: &&Group| summary.soil.iter().any(|s| s.group == g.name);
     let scene_groups: Vec<&Group> = groups.iter().filter(|g| !soil_group(g)).collect();
@@ -21,14 +18,14 @@ pub fn page(summary: &Summary, groups: &[Group]) -> Result<Markup> {
         if !names.contains(&group.name.as_str()) {
             names.push(&group.name);
             let same: Vec<&Group> = scene_groups.iter().copied().filter(|g| g.name == group.name).collect();
-            maps.push(section(summary, &same)?);
+            maps.push(section(summary, &same));
         }
     }
     let mut soil = Vec::new();
     for facts in &summary.soil {
-        soil.push(soil_section(summary, facts, groups)?);
+        soil.push(soil_section(summary, facts, groups));
     }
-    Ok(html! {
+    html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -67,7 +64,7 @@ pub fn page(summary: &Summary, groups: &[Group]) -> Result<Markup> {
                 }
             }
         }
-    })
+    }
 }
 
 fn head(summary: &Summary, soil: bool) -> Markup {
@@ -131,19 +128,19 @@ fn key_figures(summary: &Summary) -> Markup {
 }
 
 /// Maps of one name: all in one row, then the scale of each kind among them.
-fn section(summary: &Summary, groups: &[&Group]) -> Result<Markup> {
+fn section(summary: &Summary, groups: &[&Group]) -> Markup {
     let mut figures = Vec::new();
     let mut charts = Vec::new();
     for group in groups {
-        for (facts, picture) in &group.maps {
-            figures.push(map::figure(facts, &summary.grids[facts.grid], picture, group.range)?);
+        for map in &group.maps {
+            figures.push(map::figure(map, &summary.grids[map.facts.grid]));
         }
         let quantity = quantity_title(group);
         let series: Vec<(String, &[u64])> = group
             .maps
             .iter()
-            .filter(|m| !m.1.histogram.is_empty())
-            .map(|(f, p)| (f.title.split(", ").next().unwrap_or("").to_owned(), p.histogram.as_slice()))
+            .filter(|m| !m.picture.histogram.is_empty())
+            .map(|m| (m.facts.title.split(", ").next().unwrap_or("").to_owned(), m.picture.histogram.as_slice()))
             .collect();
         if !series.is_empty() {
             let chart = chart::histogram(&format!("Histogram of {quantity}"), &quantity, &series, group.range);
@@ -156,7 +153,7 @@ fn section(summary: &Summary, groups: &[&Group]) -> Result<Markup> {
         }
     }
     let inline = figures.len() + charts.len() <= 3;
-    Ok(html! {
+    html! {
         section {
             @if let Some(first) = groups.first() { h3 { (first.title) } }
             div .maps {
@@ -167,7 +164,7 @@ fn section(summary: &Summary, groups: &[&Group]) -> Result<Markup> {
             div .legends {
                 @for group in groups {
                     @if group.kind == MapKind::Classes {
-                        @if let Some((_, picture)) = group.maps.first() { (map::class_legend(picture)) }
+                        @if let Some(map) = group.maps.first() { (map::class_legend(&map.picture)) }
                     } @else {
                         (map::legend(group.kind, group.range, &quantity_title(group)))
                     }
@@ -175,29 +172,29 @@ fn section(summary: &Summary, groups: &[&Group]) -> Result<Markup> {
             }
             @if !inline && !charts.is_empty() { div .charts { @for c in &charts { (c) } } }
         }
-    })
+    }
 }
 
 fn quantity_title(group: &Group) -> String {
     let title =
         if group.kind == MapKind::Difference { format!("{}, change", group.title) } else { group.title.clone() };
     match group.maps.first() {
-        Some((facts, _)) if !facts.unit.is_empty() => format!("{title}, {}", facts.unit),
+        Some(map) if !map.facts.unit.is_empty() => format!("{title}, {}", map.facts.unit),
         _ => title,
     }
 }
 
-fn soil_section(summary: &Summary, facts: &SoilFacts, groups: &[Group]) -> Result<Markup> {
+fn soil_section(summary: &Summary, facts: &SoilFacts, groups: &[Group]) -> Markup {
     let mut figures = Vec::new();
     for group in groups.iter().filter(|g| g.name == facts.group) {
-        for (m, picture) in &group.maps {
-            let drawn = map::figure(m, &summary.grids[m.grid], picture, group.range)?;
+        for map in &group.maps {
+            let (m, drawn) = (&map.facts, map::figure(map, &summary.grids[map.facts.grid]));
             let title = if m.unit.is_empty() { m.title.clone() } else { format!("{}, {}", m.title, m.unit) };
             figures.push(html! { div { (drawn) (map::legend(m.kind, group.range, &title)) } });
         }
     }
     let limit = facts.limit_mg_kg.map(|l| format!("{} mg/kg", super::number::tick(l)));
-    Ok(html! {
+    html! {
         section {
             h3 { (capital(&facts.metal)) ": " (facts.title) }
             p { (facts.samples) " samples, " (facts.method) "."
@@ -236,7 +233,7 @@ fn soil_section(summary: &Summary, facts: &SoilFacts, groups: &[Group]) -> Resul
                 }
             }
         }
-    })
+    }
 }
 
 fn card(label: &str, value: Option<f64>, unit: &str, detail: &str, decimals: usize) -> Markup {

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use regrow::engine::Limits;
 use regrow::grid::{Affine, Crs, Grid};
 use regrow::io::memory::MemorySource;
 use regrow::project::summary::*;
 use regrow::raster::{Band, Class, Dtype, Samples, Source};
 
 const N: usize = 120;
+const LIMITS: Limits = Limits { threads: 3, memory: 1 << 30 };
 
 /// A smooth field with blobs; `after` moves and deepens them.
 fn field(after: bool) -> Vec<f32> {
@@ -229,7 +231,7 @@ fn invented() -> Summary {
 #[test]
 fn report_is_self_contained_escaped_and_complete() {
     let summary = invented();
-    let html = regrow::report::render(Path::new(""), &summary, &open).unwrap();
+    let html = regrow::report::render(Path::new(""), &summary, &open, LIMITS).unwrap();
     // Kept for a look with a browser.
     std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("invented_report.html"), &html).unwrap();
     for outside in ["http:", "https:", "src=\"/", "@import", "<link", "<script"] {
