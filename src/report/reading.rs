@@ -121,6 +121,9 @@ impl Job {
     }
 }
 
+/// A map and the number of one of its strips.
+type Task = (Arc<Job>, usize);
+
 /// Strips in order of maps, each from top to bottom.
 struct Queue<'a> {
     wanted: &'a [Wanted<'a>],
@@ -131,7 +134,7 @@ struct Queue<'a> {
 
 impl Queue<'_> {
     /// The next strip; a map that cannot be opened fails with its place.
-    fn take(&mut self) -> std::result::Result<Option<(Arc<Job>, usize)>, (usize, Error)> {
+    fn take(&mut self) -> std::result::Result<Option<Task>, (usize, Error)> {
         loop {
             if let Some(job) = &self.job
                 && self.strip < job.reduction.strips()
@@ -228,7 +231,7 @@ mod tests {
                 .collect();
             let mask: Vec<u8> = noise(n).map(|v| u8::from(v % 7 != 0)).collect();
             let expected = |masked: bool| -> Vec<Option<f64>> {
-                let one = |(v, m): (&f32, &u8)| (!v.is_nan() && !(masked && *m == 0)).then_some(f64::from(*v));
+                let one = |(v, m): (&f32, &u8)| (!v.is_nan() && (!masked || *m != 0)).then_some(f64::from(*v));
                 values.iter().zip(&mask).map(one).collect()
             };
             let plain = source(size, Band::new(Dtype::F32), Samples::F32(values.clone()), None);

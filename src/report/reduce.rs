@@ -19,6 +19,9 @@ const PIXELS: usize = 1 << 18;
 /// Neighbouring pixels often fall into one bin; counting them side by side does not wait for the last count to be stored.
 const TALLIES: usize = 4;
 
+/// From here on doubles are whole numbers.
+const WHOLE: f64 = (1u64 << 52) as f64;
+
 /// How a band becomes a picture.
 pub(super) struct Reduction {
     band: usize,
@@ -326,8 +329,13 @@ fn bin_with_simd<S: pulp::Simd, T: Wide>(
         let at = (x * encoding.0 + encoding.1 + 2.0) * per_bin;
         let at = if at > 0.0 { at } else { 0.0 };
         let at = if at < last { at } else { last };
+        // Added to 2^52 a small number becomes the nearest whole one, in the last bits. Conversions to integers would be made
+        // one by one.
+        let shifted = at + WHOLE;
+        let above = shifted - WHOLE > at;
         let valid = !x.is_nan() & (x != nodata);
-        *bin = if valid { at as i32 as u16 } else { BINS as u16 };
+        let whole = (shifted.to_bits() as u16).wrapping_sub(u16::from(above));
+        *bin = if valid { whole } else { BINS as u16 };
     }
     for (bin, _) in bins.iter_mut().zip(mask).filter(|(_, m)| **m == 0) {
         *bin = BINS as u16;
