@@ -27,7 +27,7 @@ pub struct Common {
     /// Replace outputs that exist
     #[arg(long)]
     pub overwrite: bool,
-    /// Creation option of rasters, as in GDAL's COG driver (COMPRESS=ZSTD, LEVEL=6, BLOCKSIZE=512); repeatable
+    /// Creation option of rasters, as in GDAL's COG driver (COMPRESS=ZSTD, LEVEL=6, BLOCKSIZE=512, SCALE=0.0001); repeatable
     #[arg(long = "co", value_name = "KEY=VALUE", value_parser = key_value)]
     pub creation: Vec<(String, String)>,
     /// Clip to a box in the coordinates of the raster

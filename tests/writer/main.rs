@@ -206,6 +206,29 @@ fn sparse_blocks_read_as_nodata() {
 }
 
 #[test]
+fn scaled_quantities_are_int16_with_their_scale() {
+    let dir = Folder::new("scaled");
+    let path = dir.file("scaled.tif");
+    let picture = Picture { grid: utm_grid(700, 600), bands: vec![OutBand::quantity("ndvi", "")] };
+    write(&path, &picture, &options("SCALE=0.0001"), Order::Tiles);
+    let source = regrow::io::open_raster(&path).unwrap();
+    let band = &source.bands()[0];
+    assert_eq!((band.dtype, band.scale, band.nodata), (Dtype::I16, 1e-4, Some(-32_768.0)));
+    let mut raw = [regrow::raster::Raw::default()];
+    source.open().unwrap().read(&[0], source.grid().window(), &mut raw).unwrap();
+    let regrow::raster::Samples::I16(stored) = &raw[0].samples else { panic!("not int16") };
+    for (stored, value) in stored.iter().zip(picture.band(0)) {
+        let expected = if value.is_nan() { f64::from(i16::MIN) } else { (value / 1e-4).round_ties_even() };
+        assert_eq!(f64::from(*stored), expected);
+    }
+    // A scale too fine for the values is told, with the place.
+    let sink =
+        CogSink::create(&dir.file("fine.tif"), &picture.grid, &picture.bands, &options("SCALE=1e-6"), false).unwrap();
+    let e = write::encode_first(sink.as_ref(), &picture).err().unwrap();
+    assert!(e.kind().exit_code() == 4 && e.to_string().contains("use a larger SCALE"), "{e}");
+}
+
+#[test]
 fn gdal_reads_pixels_names_units_colours_and_statistics_without_a_warning() {
     if !gdal::installed() {
         return;

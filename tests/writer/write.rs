@@ -98,6 +98,15 @@ pub(crate) fn write_over(path: &Path, picture: &Picture, options: &CreationOptio
     push(CogSink::create(path, &picture.grid, &picture.bands, options, true).unwrap(), picture, Order::Tiles);
 }
 
+/// Encodes the first tile.
+pub(crate) fn encode_first(sink: &dyn Sink, picture: &Picture) -> regrow::error::Result<Encoded> {
+    let w = Tiling::new(picture.grid.cols, picture.grid.rows, 512).window(0);
+    let planes = picture.planes(w);
+    let finished: Vec<_> =
+        planes.iter().enumerate().map(|(i, plane)| Finished { plane, moments: picture.moments(i, w) }).collect();
+    sink.encode(w, &finished)
+}
+
 fn push(sink: Box<dyn Sink>, picture: &Picture, order: Order) {
     let edge = 512_usize.next_multiple_of(sink.tile_multiple());
     let tiling = Tiling::new(picture.grid.cols, picture.grid.rows, edge);
