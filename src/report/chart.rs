@@ -71,11 +71,18 @@ pub fn histogram(title: &str, quantity: &str, series: &[(String, &[u64])], range
         .map(|(_, bins)| {
             let total = bins.iter().sum::<u64>().max(1) as f64;
             let mut bars = vec![0.0; BARS];
-            for (i, n) in bins.iter().enumerate() {
-                let centre = (i as f64 + 0.5) / BINS as f64 * 4.0 - 2.0;
+            for (i, n) in bins.iter().enumerate().filter(|(_, n)| **n > 0) {
+                let edge = |i: usize| (i as f64 / BINS as f64 * 4.0 - 2.0 - range.0) / width;
                 // What lies beyond the colour scale is counted in the outermost bars, as the colours do.
-                let bar = ((centre - range.0) / width).floor().clamp(0.0, (BARS - 1) as f64);
-                bars[bar as usize] += *n as f64 / total * 100.0;
+                let bar = |at: f64| at.floor().clamp(0.0, (BARS - 1) as f64) as usize;
+                let (from, to) = (edge(i), edge(i + 1));
+                // A bin counts in each bar by the part that lies there: bars of three and of four whole bins would make a comb.
+                let cuts = (bar(from) + 1..=bar(to)).map(|b| (b as f64).clamp(from, to));
+                let mut low = from;
+                for high in cuts.chain(std::iter::once(to)) {
+                    bars[bar(f64::midpoint(low, high))] += *n as f64 / total * 100.0 * (high - low) / (to - from);
+                    low = high;
+                }
             }
             bars
         })
@@ -168,5 +175,31 @@ pub fn classes(table: &ClassTable) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Heights of the outline of a histogram, in units of the plot.
+    fn heights(range: (f64, f64), bins: &[u64]) -> Vec<f64> {
+        let drawn = histogram("t", "q", &[("s".into(), bins)], range).into_string();
+        let path = drawn.split("class=\"area s0\" d=\"").nth(1).unwrap().split('"').next().unwrap();
+        let points: Vec<f64> =
+            path.split(['M', 'L']).skip(1).map(|p| p.split(' ').nth(1).unwrap().parse().unwrap()).collect();
+        points[1..points.len() - 1].iter().step_by(2).map(|y| PLOT[3] - y).collect()
+    }
+
+    #[test]
+    fn an_even_distribution_has_even_bars_whatever_their_width() {
+        let bins: Vec<u64> = (0..BINS).map(|i| if (400..560).contains(&i) { 10 } else { 0 }).collect();
+        // Bars of three and a third bins.
+        let even = heights((0.0, 0.8), &bins);
+        assert!(even.len() == 48 && even.iter().all(|h| (h - even[0]).abs() < 0.11 && *h > 100.0), "{even:?}");
+        // Bars narrower than a bin, and a half of the values beyond the scale.
+        let narrow = heights((0.0, 0.08), &bins);
+        assert!(narrow[..47].iter().all(|h| (h - narrow[0]).abs() < 0.11), "{narrow:?}");
+        assert!(narrow[47] > 100.0 && narrow[0] < narrow[47] / 20.0);
     }
 }
