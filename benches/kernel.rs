@@ -69,7 +69,7 @@ fn nd(a: f64, b: f64) -> f64 {
 
 #[inline(always)]
 fn within(x: f64) -> bool {
-    (-1.0 <= x) & (x <= 1.0)
+    (-1.0..=1.0).contains(&x)
 }
 
 /// Thirty indices; the first ten are the ten of the job.
