@@ -222,7 +222,7 @@ fn covered_fractions_add_up_to_the_area_of_the_zone() {
         for row in (0..600).step_by(edge) {
             for col in (0..700).step_by(edge) {
                 let window = Window::new(col as i64, row as i64, edge.min(700 - col), edge.min(600 - row));
-                zones.cover(window, |zone, _, _, f| sums[zone] += f.iter().sum::<f64>());
+                zones.cover(window, |zone, runs| sums[zone] += runs.map(|(_, _, c)| c.pixels()).sum::<f64>());
             }
         }
         for (zone, (sum, area)) in sums.iter().zip(&areas).enumerate() {

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pulp::{Arch, NullaryFnOnce};
+
 use crate::engine::Partial;
 use crate::error::{Error, Result};
 use crate::grid::area::{CellAreas, M2_PER_HA};
 use crate::grid::{Grid, Window};
-use crate::vector::ZoneIndex;
+use crate::numeric::weighted::WhereSum;
+use crate::vector::{Covered, Runs, ZoneIndex};
 
 /// Measures class bands on one grid.
 #[derive(Clone)]
@@ -18,12 +21,8 @@ pub struct ClassTally {
     areas: Arc<CellAreas>,
     zones: Option<Arc<ZoneIndex>>,
     classes: Vec<u8>,
-    /// Position of each stored value in `classes`; `NODATA` and `UNKNOWN` are no positions.
-    position: Box<[u16; 256]>,
+    nodata: u8,
 }
-
-const NODATA: u16 = 256;
-const UNKNOWN: u16 = 257;
 
 /// Area and cells of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,6 +47,72 @@ fn add(to: &mut Vec<ClassArea>, from: &[ClassArea]) {
     for (t, f) in to.iter_mut().zip(from) {
         t.m2 += f.m2;
         t.cells += f.cells;
+    }
+}
+
+/// Counts the cells of a class.
+struct Count<'a>(&'a [u8], u8);
+
+impl NullaryFnOnce for Count<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn call(self) -> usize {
+        let mut all = 0;
+        // Sums of so few fit a byte, the width of what is compared.
+        for some in self.0.chunks(128) {
+            let mut cells = 0u8;
+            for c in some {
+                cells += u8::from(*c == self.1);
+            }
+            all += usize::from(cells);
+        }
+        all
+    }
+}
+
+/// Adds the cells of one class in a row of a tile.
+struct InRow<'a> {
+    line: &'a [u8],
+    area: &'a [f64],
+    class: u8,
+    sum: &'a mut WhereSum,
+}
+
+impl NullaryFnOnce for InRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.sum.add(self.line, self.area, None, |c| c == self.class);
+    }
+}
+
+/// Sums of one class over one zone in a tile.
+struct InZone<'a> {
+    runs: Runs<'a>,
+    cols: usize,
+    plane: &'a [u8],
+    area: &'a [f64],
+    class: u8,
+}
+
+impl NullaryFnOnce for InZone<'_> {
+    type Output = WhereSum;
+
+    #[inline(always)]
+    fn call(self) -> WhereSum {
+        let mut sum = WhereSum::default();
+        let keep = |c: u8| c == self.class;
+        for (row, col, covered) in self.runs {
+            let (n, fractions) = match covered {
+                Covered::Whole(n) => (n, None),
+                Covered::Partly(fractions) => (fractions.len(), Some(fractions)),
+            };
+            let at = row * self.cols + col;
+            sum.add(&self.plane[at..at + n], &self.area[at..at + n], fractions, keep);
+        }
+        sum
     }
 }
 
@@ -87,12 +152,7 @@ impl ClassTally {
     /// Where the grid has no usable place or CRS (areas are geodesic).
     pub fn new(grid: &Grid, zones: Option<Arc<ZoneIndex>>, classes: &[u8], nodata: u8) -> Result<Self> {
         let areas = CellAreas::new(grid).map_err(|e| e.context("hectares cannot be computed"))?;
-        let mut position = Box::new([UNKNOWN; 256]);
-        for (i, c) in classes.iter().enumerate() {
-            position[usize::from(*c)] = i as u16;
-        }
-        position[usize::from(nodata)] = NODATA;
-        Ok(Self { areas: Arc::new(areas), zones, classes: classes.to_vec(), position })
+        Ok(Self { areas: Arc::new(areas), zones, classes: classes.to_vec(), nodata })
     }
 
     /// Adds the classes of a tile (row order) to `sum`.
@@ -100,39 +160,42 @@ impl ClassTally {
     /// # Errors
     /// A bug where the plane holds a value that is neither a class nor nodata.
     pub fn add(&self, window: Window, plane: &[u8], sum: &mut ClassAreas) -> Result<()> {
-        let n = self.classes.len();
-        let cols = window.cols;
+        let (n, cols, arch) = (self.classes.len(), window.cols, Arch::new());
+        // Only classes the tile holds are summed, one after the other.
+        let mut found: Vec<(usize, u8, WhereSum)> = Vec::with_capacity(n);
+        let mut known = arch.dispatch(Count(plane, self.nodata));
+        for (i, class) in self.classes.iter().enumerate().filter(|(_, c)| **c != self.nodata) {
+            let cells = arch.dispatch(Count(plane, *class));
+            known += cells;
+            if cells > 0 {
+                found.push((i, *class, WhereSum::default()));
+            }
+        }
+        if known < plane.len() {
+            return Err(Error::bug(format!("a class band holds a value outside its {n} classes ({window})")));
+        }
         // Zones ask for the areas of any row again; without them one row at a time does.
         let mut area = vec![0.0; if self.zones.is_some() { window.cells() } else { cols }];
-        // Two spare places take nodata and unknown values.
-        let mut scene = vec![ClassArea::default(); 258];
         for (r, line) in plane.chunks_exact(cols).enumerate() {
             let start = if self.zones.is_some() { r * cols } else { 0 };
             let area = &mut area[start..start + cols];
             self.areas.row(window.row + r as i64, window.col, area);
-            let mut rest = &*area;
-            for run in line.chunk_by(|a, b| a == b) {
-                let (mine, after) = rest.split_at(run.len());
-                rest = after;
-                // Neighbours are mostly of one class: their sum stays in a register.
-                let s = &mut scene[usize::from(self.position[usize::from(run[0])])];
-                s.m2 = mine.iter().fold(s.m2, |sum, a| sum + a);
-                s.cells += run.len() as f64;
+            for (_, class, sum) in &mut found {
+                arch.dispatch(InRow { line, area, class: *class, sum });
             }
         }
-        if scene[usize::from(UNKNOWN)].cells > 0.0 {
-            return Err(Error::bug(format!("a class band holds a value outside its {n} classes ({window})")));
+        let mut scene = vec![ClassArea::default(); n];
+        for (i, _, sum) in &found {
+            scene[*i] = ClassArea { m2: sum.sum(), cells: sum.count() };
         }
-        add(&mut sum.scene, &scene[..n]);
+        add(&mut sum.scene, &scene);
         if let Some(zones) = &self.zones {
-            zones.cover(window, |zone, row, col, fractions| {
+            zones.cover(window, |zone, runs| {
                 let own = sum.zones.entry(zone).or_insert_with(|| vec![ClassArea::default(); n]);
-                let at = row * cols + col;
-                for ((class, a), c) in plane[at..].iter().zip(&area[at..]).zip(fractions) {
-                    if let Some(s) = own.get_mut(usize::from(self.position[usize::from(*class)])) {
-                        s.m2 += a * c;
-                        s.cells += c;
-                    }
+                for &(i, class, _) in &found {
+                    let sum = arch.dispatch(InZone { runs, cols, plane, area: &area, class });
+                    own[i].m2 += sum.sum();
+                    own[i].cells += sum.count();
                 }
             });
         }
@@ -155,7 +218,8 @@ impl ClassTally {
     #[must_use]
     pub fn scratch_fixed(&self) -> u64 {
         let rows = 1 + self.zones.as_ref().map_or(0, |z| z.len());
-        (rows * (self.classes.len() * size_of::<ClassArea>() + 64)) as u64 + 16_384
+        let while_adding = self.classes.len() * 2 * size_of::<WhereSum>() + 8192;
+        (rows * (self.classes.len() * size_of::<ClassArea>() + 64) + while_adding) as u64
     }
 
     /// Bytes held for the whole pass; goes into [`crate::engine::Analysis::resident_bytes`].

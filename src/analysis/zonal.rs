@@ -8,12 +8,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pulp::{Arch, NullaryFnOnce};
+
 use crate::engine::{Analysis, Partial, Spec, TileIn, TileOut};
 use crate::error::{Error, Result};
 use crate::grid::Window;
 use crate::grid::area::{CellAreas, M2_PER_HA};
-use crate::numeric::weighted::{Moments, ValueStore, majority, minority, quantile};
-use crate::vector::ZoneIndex;
+use crate::numeric::weighted::{Lanes, Moments, Spread, ValueStore, WhereSum, majority, minority, quantile};
+use crate::raster::Plane;
+use crate::raster::plane::Values;
+use crate::vector::{Covered, Runs, ZoneIndex};
 
 /// A statistic of a zone.
 #[derive(Clone, Debug, PartialEq)]
@@ -172,10 +176,9 @@ impl Zonal {
     ) -> Self {
         let n = channels.len();
         let values = values.map(|bytes| Arc::new(Budget { bytes, over: AtomicBool::new(false) }));
-        // Row buffers and coverage; with values, the pairs of every zone of a tile before equal ones are joined.
-        let layers = zones.layers(window);
-        let scratch_per_cell =
-            ZoneIndex::SCRATCH_PER_CELL + if values.is_some() { 16 * n * layers } else { 0 } + 16 * n;
+        // Coverage and areas; with values, the pairs of every zone of a tile, and those of one before equal ones are joined.
+        let pairs = if values.is_some() { 16 * n * (zones.layers(window) + 1) } else { 0 };
+        let scratch_per_cell = ZoneIndex::SCRATCH_PER_CELL + if areas.is_some() { 8 } else { 0 } + pairs;
         Self { channels, zones, areas, values, scratch_per_cell }
     }
 }
@@ -246,57 +249,127 @@ impl Analysis for Zonal {
             b.check()?;
         }
         let cols = input.cols();
-        let mut line = vec![0.0; cols];
-        let mut area = vec![0.0; cols];
-        let mut pairs: Vec<(f64, f64)> = Vec::with_capacity(cols);
-        // Values of the zone at hand; joined when the next zone begins.
-        let mut kept: Vec<Vec<(f64, f64)>> = vec![Vec::new(); self.channels.len()];
-        let mut current = None;
-        let flush =
-            |zone: Option<usize>, kept: &mut Vec<Vec<(f64, f64)>>, sums: &mut BTreeMap<(usize, usize), Sums>| {
-                let Some(zone) = zone else { return };
-                for (channel, values) in kept.iter_mut().enumerate() {
-                    if !values.is_empty()
-                        && let Some(own) = sums.get_mut(&(zone, channel))
-                    {
-                        own.values = ValueStore::of(std::mem::take(values));
-                    }
-                }
-            };
-        self.zones.cover(input.window, |zone, row, col, fractions| {
-            if current != Some(zone) {
-                flush(current, &mut kept, &mut partial.sums);
-                current = Some(zone);
+        let mut areas = vec![0.0; if self.areas.is_some() { input.window.cells() } else { 0 }];
+        if let Some(of) = &self.areas {
+            for (r, row) in areas.chunks_exact_mut(cols).enumerate() {
+                of.row(input.window.row + r as i64, input.window.col, row);
             }
-            if let Some(areas) = &self.areas {
-                areas.row(input.window.row + row as i64, input.window.col + col as i64, &mut area[..fractions.len()]);
-            }
-            for (channel, kept) in kept.iter_mut().enumerate() {
-                input.load(channel, row, &mut line);
-                pairs.clear();
-                let mut m2 = 0.0;
-                for ((v, c), a) in line[col..].iter().zip(fractions).zip(&area) {
-                    if !v.is_nan() && *c > 0.0 {
-                        pairs.push((*v, *c));
-                        m2 += c * a;
+        }
+        self.zones.cover(input.window, |zone, runs| {
+            for (channel, plane) in input.planes.iter().enumerate() {
+                let tile = Cells { plane, halo: input.halo, cols, areas: &areas };
+                let (moments, area_m2) = tile.sums(runs);
+                if moments.count > 0.0 {
+                    let own = partial.sums.entry((zone, channel)).or_default();
+                    (own.moments, own.area_m2) = (moments, area_m2);
+                    if self.values.is_some() {
+                        own.values = ValueStore::of(tile.pairs(runs));
                     }
-                }
-                if pairs.is_empty() {
-                    continue;
-                }
-                let own = partial.sums.entry((zone, channel)).or_default();
-                own.moments.merge(&Moments::of(&pairs));
-                own.area_m2 += m2;
-                if self.values.is_some() {
-                    kept.extend_from_slice(&pairs);
                 }
             }
         });
-        flush(current, &mut kept, &mut partial.sums);
         if self.values.is_some() {
             partial.value_bytes = partial.sums.values().map(|s| s.values.bytes()).sum();
         }
         Ok(())
+    }
+}
+
+/// One channel of a tile.
+struct Cells<'a> {
+    plane: &'a Plane,
+    halo: usize,
+    cols: usize,
+    /// Areas of the tile's cells; empty where none are asked for.
+    areas: &'a [f64],
+}
+
+impl Cells<'_> {
+    /// Moments and m² of the valid cells of a zone.
+    fn sums(&self, runs: Runs<'_>) -> (Moments, f64) {
+        match &self.plane.values {
+            Values::F32(stored) => Arch::new().dispatch(ZoneSums { tile: self, stored, runs }),
+            Values::F64(stored) => Arch::new().dispatch(ZoneSums { tile: self, stored, runs }),
+        }
+    }
+
+    /// Position in the plane of a cell of the tile.
+    #[inline(always)]
+    fn at(&self, row: usize, col: usize) -> usize {
+        (row + self.halo) * self.plane.cols + self.halo + col
+    }
+
+    /// Values and fractions of the valid cells of a zone.
+    fn pairs(&self, runs: Runs<'_>) -> Vec<(f64, f64)> {
+        let mut pairs = Vec::new();
+        let mut line = vec![0.0; self.cols];
+        for (row, col, covered) in runs {
+            let (n, fractions) = match covered {
+                Covered::Whole(n) => (n, None),
+                Covered::Partly(fractions) => (fractions.len(), Some(fractions)),
+            };
+            self.plane.load(row + self.halo, self.halo + col, &mut line[..n]);
+            for (i, v) in line[..n].iter().enumerate() {
+                let c = fractions.map_or(1.0, |f| f[i]);
+                if !v.is_nan() && c > 0.0 {
+                    pairs.push((*v, c));
+                }
+            }
+        }
+        pairs
+    }
+}
+
+/// Sums of one zone over stored values.
+struct ZoneSums<'a, T> {
+    tile: &'a Cells<'a>,
+    stored: &'a [T],
+    runs: Runs<'a>,
+}
+
+impl<'a, T: Copy + Into<f64>> ZoneSums<'a, T> {
+    /// The stored values of a run, their position in the tile and their fractions, none where all are inside.
+    #[inline(always)]
+    fn piece(&self, (row, col, covered): (usize, usize, Covered<'a>)) -> (&'a [T], usize, Option<&'a [f64]>) {
+        let (n, fractions) = match covered {
+            Covered::Whole(n) => (n, None),
+            Covered::Partly(fractions) => (fractions.len(), Some(fractions)),
+        };
+        (&self.stored[self.tile.at(row, col)..][..n], row * self.tile.cols + col, fractions)
+    }
+}
+
+impl<T: Copy + Into<f64>> NullaryFnOnce for ZoneSums<'_, T> {
+    type Output = (Moments, f64);
+
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        let (scale, offset) = (self.tile.plane.scale, self.tile.plane.offset);
+        let wide = |v: T| -> f64 { v.into() * scale + offset };
+        let mut first = Lanes::default();
+        for run in self.runs {
+            let (values, _, fractions) = self.piece(run);
+            first.add(values, fractions, wide);
+        }
+        let mut moments = first.moments();
+        if moments.count == 0.0 {
+            return (moments, 0.0);
+        }
+        let mut spread = Spread::about(moments.sum / moments.count);
+        for run in self.runs {
+            let (values, _, fractions) = self.piece(run);
+            spread.add(values, fractions, wide);
+        }
+        moments.m2 = spread.sum();
+        let mut area = WhereSum::default();
+        if !self.tile.areas.is_empty() {
+            let valid = |v: T| -> bool { !v.into().is_nan() };
+            for run in self.runs {
+                let (values, at, fractions) = self.piece(run);
+                area.add(values, &self.tile.areas[at..][..values.len()], fractions, valid);
+            }
+        }
+        (moments, area.sum())
     }
 }
 

@@ -23,22 +23,6 @@ impl Default for Moments {
 }
 
 impl Moments {
-    /// Of pairs (value, weight > 0), in two passes.
-    pub fn of(pairs: &[(f64, f64)]) -> Self {
-        let mut m = Self::default();
-        for (v, w) in pairs {
-            m.count += w;
-            m.sum += w * v;
-            m.min = m.min.min(*v);
-            m.max = m.max.max(*v);
-        }
-        if m.count > 0.0 {
-            let mean = m.sum / m.count;
-            m.m2 = pairs.iter().map(|(v, w)| w * (v - mean) * (v - mean)).sum();
-        }
-        m
-    }
-
     /// Adds the moments of other values.
     pub fn merge(&mut self, o: &Self) {
         if o.count == 0.0 {
@@ -68,6 +52,194 @@ impl Moments {
     #[must_use]
     pub fn variance(&self) -> Option<f64> {
         (self.count > 0.0).then(|| self.m2 / self.count)
+    }
+}
+
+/// Independent sums that make up one: they vectorise and have the same bits on every processor.
+const LANES: usize = 8;
+
+/// Takes so many numbers with their weights at a time.
+///
+/// A trait and not a closure: what runs within a dispatch to the processor must be inlined to be compiled for it.
+trait Take {
+    fn take(&mut self, x: &[f64; LANES], weights: &[f64; LANES]);
+}
+
+/// Hands over the numbers `wide` makes of values and their weights, 1 where none are given; NaN fills the last ones up.
+#[inline(always)]
+fn hand_over<T: Copy>(to: &mut impl Take, values: &[T], weights: Option<&[f64]>, wide: impl Fn(T) -> f64) {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let (mut x, mut w) = ([f64::NAN; LANES], [1.0; LANES]);
+    if let Some(weights) = weights {
+        let (weights, last) = weights.as_chunks::<LANES>();
+        for (chunk, weights) in chunks.iter().zip(weights) {
+            let mut x = [0.0; LANES];
+            for i in 0..LANES {
+                x[i] = wide(chunk[i]);
+            }
+            to.take(&x, weights);
+        }
+        for (w, v) in w.iter_mut().zip(last) {
+            *w = *v;
+        }
+    } else {
+        for chunk in chunks {
+            let mut x = [0.0; LANES];
+            for i in 0..LANES {
+                x[i] = wide(chunk[i]);
+            }
+            to.take(&x, &w);
+        }
+    }
+    for (x, v) in x.iter_mut().zip(rest) {
+        *x = wide(*v);
+    }
+    to.take(&x, &w);
+}
+
+/// The first of two passes for [`Moments`]: all but the spread. NaN and what has weight 0 is not counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Lanes {
+    count: [f64; LANES],
+    sum: [f64; LANES],
+    min: [f64; LANES],
+    max: [f64; LANES],
+}
+
+impl Default for Lanes {
+    #[inline(always)]
+    fn default() -> Self {
+        let (zero, inf) = ([0.0; LANES], [f64::INFINITY; LANES]);
+        Self { count: zero, sum: zero, min: inf, max: [f64::NEG_INFINITY; LANES] }
+    }
+}
+
+impl Take for Lanes {
+    #[inline(always)]
+    fn take(&mut self, x: &[f64; LANES], w: &[f64; LANES]) {
+        for i in 0..LANES {
+            let counts = !x[i].is_nan() & (w[i] > 0.0);
+            self.count[i] += if counts { w[i] } else { 0.0 };
+            self.sum[i] += if counts { w[i] * x[i] } else { 0.0 };
+            self.min[i] = if counts & (x[i] < self.min[i]) { x[i] } else { self.min[i] };
+            self.max[i] = if counts & (x[i] > self.max[i]) { x[i] } else { self.max[i] };
+        }
+    }
+}
+
+impl Lanes {
+    /// Adds the numbers `wide` makes of values, with their weights, 1 where none are given.
+    #[inline(always)]
+    pub fn add<T: Copy>(&mut self, values: &[T], weights: Option<&[f64]>, wide: impl Fn(T) -> f64) {
+        let mut s = *self;
+        hand_over(&mut s, values, weights, wide);
+        *self = s;
+    }
+
+    /// The moments of all values added, without their spread: it takes the mean and a second pass.
+    #[inline(always)]
+    #[must_use]
+    pub fn moments(&self) -> Moments {
+        Moments {
+            count: self.count.iter().sum(),
+            sum: self.sum.iter().sum(),
+            m2: 0.0,
+            min: self.min.into_iter().fold(f64::INFINITY, f64::min),
+            max: self.max.into_iter().fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+}
+
+/// The second pass for [`Moments`]: squared distances from the mean.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    mean: f64,
+    squares: [f64; LANES],
+}
+
+impl Take for Spread {
+    #[inline(always)]
+    fn take(&mut self, x: &[f64; LANES], w: &[f64; LANES]) {
+        for i in 0..LANES {
+            let d = x[i] - self.mean;
+            self.squares[i] += if !x[i].is_nan() & (w[i] > 0.0) { w[i] * d * d } else { 0.0 };
+        }
+    }
+}
+
+impl Spread {
+    /// Around a mean.
+    #[inline(always)]
+    #[must_use]
+    pub fn about(mean: f64) -> Self {
+        Self { mean, squares: [0.0; LANES] }
+    }
+
+    /// As [`Lanes::add`].
+    #[inline(always)]
+    pub fn add<T: Copy>(&mut self, values: &[T], weights: Option<&[f64]>, wide: impl Fn(T) -> f64) {
+        let mut s = *self;
+        hand_over(&mut s, values, weights, wide);
+        *self = s;
+    }
+
+    /// Weighted sum of squared distances.
+    #[inline(always)]
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.squares.iter().sum()
+    }
+}
+
+/// Sums of weights and of weighted values where something holds for what lies beside them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WhereSum {
+    count: [f64; LANES],
+    sum: [f64; LANES],
+}
+
+impl WhereSum {
+    /// Adds `values` with their weights, 1 where none are given, where `keep` holds for what lies beside them.
+    #[inline(always)]
+    pub fn add<T: Copy>(&mut self, beside: &[T], values: &[f64], weights: Option<&[f64]>, keep: impl Fn(T) -> bool) {
+        let mut s = *self;
+        let ((chunks, rest), (values, last)) = (beside.as_chunks::<LANES>(), values.as_chunks::<LANES>());
+        let left = if let Some(weights) = weights {
+            let (weights, left) = weights.as_chunks::<LANES>();
+            for ((b, v), w) in chunks.iter().zip(values).zip(weights) {
+                s.some(b, v, w, &keep);
+            }
+            left
+        } else {
+            for (b, v) in chunks.iter().zip(values) {
+                s.some(b, v, &[1.0; LANES], &keep);
+            }
+            &[1.0; LANES][..rest.len()]
+        };
+        s.some(rest, last, left, &keep);
+        *self = s;
+    }
+
+    /// Adds at most as many as there are lanes.
+    #[inline(always)]
+    fn some<T: Copy>(&mut self, beside: &[T], values: &[f64], weights: &[f64], keep: &impl Fn(T) -> bool) {
+        for (i, ((b, v), w)) in beside.iter().zip(values).zip(weights).enumerate().take(LANES) {
+            let (w, v) = if keep(*b) { (*w, *v) } else { (0.0, 0.0) };
+            self.count[i] += w;
+            self.sum[i] += w * v;
+        }
+    }
+
+    /// Sum of weights.
+    #[must_use]
+    pub fn count(&self) -> f64 {
+        self.count.iter().sum()
+    }
+
+    /// Weighted sum of values.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.sum.iter().sum()
     }
 }
 
@@ -197,17 +369,89 @@ const TIE: f64 = 1e-9;
 mod tests {
     use super::*;
 
+    /// Of pairs (value, weight), in two passes.
+    fn two_passes(pairs: &[(f64, f64)]) -> Moments {
+        let valid: Vec<_> = pairs.iter().filter(|p| !p.0.is_nan() && p.1 > 0.0).collect();
+        let count: f64 = valid.iter().map(|p| p.1).sum();
+        let sum: f64 = valid.iter().map(|p| p.0 * p.1).sum();
+        let m2 = valid.iter().map(|p| p.1 * (p.0 - sum / count).powi(2)).sum();
+        let fold = |f: fn(f64, f64) -> f64, from| valid.iter().map(|p| p.0).fold(from, f);
+        Moments { count, sum, m2, min: fold(f64::min, f64::INFINITY), max: fold(f64::max, f64::NEG_INFINITY) }
+    }
+
+    fn both_passes<T: Copy>(values: &[T], weights: Option<&[f64]>, wide: impl Fn(T) -> f64) -> Moments {
+        let mut lanes = Lanes::default();
+        lanes.add(values, weights, &wide);
+        let m = lanes.moments();
+        let mut spread = Spread::about(m.sum / m.count);
+        spread.add(values, weights, &wide);
+        Moments { m2: spread.sum(), ..m }
+    }
+
+    fn weighted(pairs: &[(f64, f64)]) -> Moments {
+        let (values, weights): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+        both_passes(&values, Some(&weights), |v| v)
+    }
+
     #[test]
     fn merged_moments_equal_those_of_all() {
         let pairs: Vec<_> = (0..1000).map(|i| (1e7 + f64::from(i % 2), 0.5 + f64::from(i % 7))).collect();
         let mut m = Moments::default();
-        pairs.chunks(37).for_each(|c| m.merge(&Moments::of(c)));
-        let all = Moments::of(&pairs);
+        pairs.chunks(37).for_each(|c| m.merge(&weighted(c)));
+        let all = two_passes(&pairs);
         // Means near 1e7 carry 1e-9; the naive formula would lose everything here.
         assert!((m.variance().unwrap() - all.variance().unwrap()).abs() < 1e-9);
         assert!((m.mean().unwrap() - all.mean().unwrap()).abs() < 1e-9);
         assert_eq!((m.min, m.max), (1e7, 1e7 + 1.0));
         assert_eq!(Moments::default().mean(), None);
+    }
+
+    #[test]
+    fn lanes_leave_out_nan_and_weight_zero() {
+        for n in [0, 1, 7, 8, 9, 61] {
+            let pairs: Vec<_> =
+                (0..n)
+                    .map(|i| {
+                        if i % 5 == 3 {
+                            (f64::NAN, 0.5)
+                        } else {
+                            (f64::from(i * 31 % 17) - 3.0, f64::from(i % 4) / 4.0)
+                        }
+                    })
+                    .collect();
+            let (got, want) = (weighted(&pairs), two_passes(&pairs));
+            assert_eq!((got.count, got.min, got.max), (want.count, want.min, want.max), "{n}");
+            if want.count > 0.0 {
+                assert!(
+                    (got.sum - want.sum).abs() < 1e-12 && (got.m2 - want.m2).abs() < 1e-11,
+                    "{n}: {got:?} {want:?}"
+                );
+            }
+            let values: Vec<f32> = pairs.iter().map(|p| p.0 as f32).collect();
+            let halves: Vec<_> = pairs.iter().map(|p| (p.0 * 0.5, 1.0)).collect();
+            let (got, want) = (both_passes(&values, None, |v| f64::from(v) * 0.5), two_passes(&halves));
+            assert_eq!((got.count, got.sum, got.min, got.max), (want.count, want.sum, want.min, want.max), "{n}");
+        }
+    }
+
+    #[test]
+    fn an_outlier_costs_few_digits() {
+        let mut pairs: Vec<_> = (0..200_000).map(|i| (f64::from(i % 1000) / 1000.0, 1.0)).collect();
+        pairs[0].0 = 1e8;
+        let (got, want) = (weighted(&pairs), two_passes(&pairs));
+        assert!((got.variance().unwrap() / want.variance().unwrap() - 1.0).abs() < 1e-10);
+        assert!((got.mean().unwrap() / want.mean().unwrap() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sums_follow_what_lies_beside() {
+        let classes: Vec<u8> = (0..45).map(|i| i % 3).collect();
+        let values: Vec<f64> = (0..45).map(f64::from).collect();
+        let mut s = WhereSum::default();
+        s.add(&classes, &values, None, |c| c == 1);
+        assert_eq!((s.count(), s.sum()), (15.0, (0..15).map(|i| f64::from(3 * i + 1)).sum()));
+        s.add(&classes, &values, Some(&[0.5; 45]), |c| c == 0);
+        assert_eq!((s.count(), s.sum()), (22.5, (0..15).map(|i| f64::from(3 * i + 1) + 1.5 * f64::from(i)).sum()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! pixel adds its height times the part of the pixel to its right; sums along a row then give, per pixel, the area of the
 //! intersection of pixel and polygon (the signed-area method of font rasterisers, here in f64).
 
+use super::runs::Coverage;
 use crate::grid::Window;
 
 /// A directed edge. Regions to the right of an edge that runs down are inside.
@@ -107,6 +108,11 @@ impl Outline {
 
     /// The part of the outline's box inside `window`, in whole pixels.
     pub(super) fn part(&self, window: Window) -> Option<Window> {
+        self.pixels().and_then(|all| window.intersect(&all))
+    }
+
+    /// The outline's box in whole pixels; nothing without edges.
+    pub(super) fn pixels(&self) -> Option<Window> {
         let b = &self.bounds;
         if b[0] > b[2] {
             return None;
@@ -115,33 +121,31 @@ impl Outline {
         let low = |v: f64| (v.floor() as i64).clamp(-(1 << 52), 1 << 52);
         let (col, row) = (low(b[0]), low(b[1]));
         let (end_col, end_row) = (low(b[2]) + 1, low(b[3]) + 1);
-        window.intersect(&Window::new(col, row, (end_col - col) as usize, (end_row - row) as usize))
+        Some(Window::new(col, row, (end_col - col) as usize, (end_row - row) as usize))
     }
 
-    /// Covered fraction of every pixel of `window`, row by row into `out` (made `window.cells()` long).
-    pub(super) fn fractions(&self, window: Window, scratch: &mut Vec<f64>, out: &mut Vec<f64>) {
-        let (w, h) = (window.cols, window.rows);
-        scratch.clear();
-        scratch.resize((w + 1) * h, 0.0);
-        let (left, top) = (window.col as f64, window.row as f64);
-        for (e, from, to) in self.near(top, top + h as f64) {
-            let moved = Edge { x0: e.x0 - left, y0: e.y0 - top, x1: e.x1 - left, y1: e.y1 - top };
-            add_edge(&moved, from - top, to - top, w, scratch);
-        }
-        out.clear();
-        for row in scratch.chunks_exact(w + 1) {
-            let mut sum = 0.0;
-            out.extend(row[..w].iter().map(|d| {
-                sum += d;
-                // Parts of one zone may overlap: covered is covered. Rounding must not leave slivers.
-                if sum > 1.0 - 1e-12 {
-                    1.0
-                } else if sum < 1e-12 {
-                    0.0
-                } else {
-                    sum
+    /// Adds the covered pixels of `part` to `out`, counted from the corner of `window`, which holds it.
+    pub(super) fn runs(&self, part: Window, window: Window, sums: &mut RowSums, out: &mut Coverage) {
+        let (left, right) = (part.col as f64, part.col_end() as f64);
+        let col = (part.col - window.col) as usize;
+        let mut row = part.row;
+        while row < part.row_end() {
+            // One band of rows at a time: its sums stay in the cache.
+            let end = ((row.div_euclid(BAND as i64) + 1) * BAND as i64).min(part.row_end());
+            let rows = (end - row) as usize;
+            let top = row as f64;
+            sums.reset(part.cols, rows);
+            for (e, from, to) in self.near(top, end as f64) {
+                if e.x0 < right || e.x1 < right {
+                    let moved = Edge { x0: e.x0 - left, y0: e.y0 - top, x1: e.x1 - left, y1: e.y1 - top };
+                    add_edge(&moved, from - top, to - top, sums);
                 }
-            }));
+            }
+            let first = (row - window.row) as usize;
+            for r in 0..rows {
+                sums.take_row(r, |from, end, fraction| out.push(first + r, col + from, col + end, fraction));
+            }
+            row = end;
         }
     }
 
@@ -180,8 +184,75 @@ impl Outline {
     }
 }
 
-/// Adds the part of an edge between rows `from` and `to` to the row sums of a window `w` pixels wide.
-fn add_edge(e: &Edge, from: f64, to: f64, w: usize, sums: &mut [f64]) {
+/// Running differences of a band of rows, zero but where edges touch them: rows are summed from touched pixel to touched
+/// pixel, whatever lies between.
+#[derive(Debug, Default)]
+pub(super) struct RowSums {
+    /// Pixels of a row.
+    cols: usize,
+    /// One more a row than it has pixels: what lies right of the last one.
+    steps: Vec<f64>,
+    /// A bit a step, so many words a row.
+    touched: Vec<u64>,
+    words: usize,
+}
+
+impl RowSums {
+    fn reset(&mut self, cols: usize, rows: usize) {
+        // All steps are zero again after their row was taken.
+        (self.cols, self.words) = (cols, (cols + 1).div_ceil(64));
+        self.steps.resize(self.steps.len().max((cols + 1) * rows), 0.0);
+        self.touched.resize(self.touched.len().max(self.words * rows), 0);
+    }
+
+    fn row(&mut self, row: usize) -> RowSum<'_> {
+        RowSum {
+            steps: &mut self.steps[row * (self.cols + 1)..][..=self.cols],
+            touched: &mut self.touched[row * self.words..][..self.words],
+        }
+    }
+
+    /// Calls `f(from, end, fraction)` for pieces of a row of one fraction each, from left to right, and clears the row.
+    fn take_row(&mut self, row: usize, mut f: impl FnMut(usize, usize, f64)) {
+        let cols = self.cols;
+        let RowSum { steps, touched } = self.row(row);
+        let (mut sum, mut from) = (0.0, 0);
+        // Parts of one zone may overlap: covered is covered. Rounding must not leave slivers.
+        let clean = |sum: f64| match sum {
+            s if s > 1.0 - 1e-12 => 1.0,
+            s if s < 1e-12 => 0.0,
+            s => s,
+        };
+        for (w, word) in touched.iter_mut().enumerate() {
+            while *word != 0 {
+                let col = w * 64 + word.trailing_zeros() as usize;
+                *word &= *word - 1;
+                f(from, col, clean(sum));
+                sum += std::mem::take(&mut steps[col]);
+                from = col;
+            }
+        }
+        if from < cols {
+            f(from, cols, clean(sum));
+        }
+    }
+}
+
+/// The steps of one row.
+struct RowSum<'a> {
+    steps: &'a mut [f64],
+    touched: &'a mut [u64],
+}
+
+impl RowSum<'_> {
+    fn add(&mut self, col: usize, step: f64) {
+        self.steps[col] += step;
+        self.touched[col / 64] |= 1 << (col % 64);
+    }
+}
+
+/// Adds the part of an edge between rows `from` and `to`.
+fn add_edge(e: &Edge, from: f64, to: f64, sums: &mut RowSums) {
     let top = e.y0.min(e.y1).max(from);
     let bottom = e.y0.max(e.y1).min(to);
     if top >= bottom {
@@ -194,29 +265,28 @@ fn add_edge(e: &Edge, from: f64, to: f64, w: usize, sums: &mut [f64]) {
         let row = y.floor();
         let y_next = bottom.min(row + 1.0);
         let x_next = e.x_at(y_next);
-        let sums = &mut sums[row as usize * (w + 1)..][..=w];
-        add_piece(x, x_next, direction * (y_next - y), sums);
+        add_piece(x, x_next, direction * (y_next - y), &mut sums.row(row as usize));
         (x, y) = (x_next, y_next);
     }
 }
 
 /// Adds a piece of an edge that stays in one row, from column position `a` to `b`, of signed height `dy`.
-fn add_piece(a: f64, b: f64, dy: f64, sums: &mut [f64]) {
-    let w = sums.len() - 1;
+fn add_piece(a: f64, b: f64, dy: f64, row: &mut RowSum<'_>) {
+    let w = row.steps.len() - 1;
     let (a, b) = if a <= b { (a, b) } else { (b, a) };
     let limit = w as f64;
     if a >= limit {
         return;
     }
     if b <= 0.0 {
-        sums[0] += dy;
+        row.add(0, dy);
         return;
     }
     let mut cell = |column: usize, x: f64, dy: f64| {
         // `x` is the mean position inside the column's pixel: the pixel gets what is right of it, all further ones the rest.
         let m = x - column as f64;
-        sums[column] += dy * (1.0 - m);
-        sums[column + 1] += dy * m;
+        row.add(column, dy * (1.0 - m));
+        row.add(column + 1, dy * m);
     };
     let first = a.max(0.0).floor() as usize;
     if first < w && b <= first as f64 + 1.0 && a >= 0.0 {
@@ -239,6 +309,7 @@ fn add_piece(a: f64, b: f64, dy: f64, sums: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vector::runs::Covered;
 
     /// Edges of a ring given clockwise on the screen (row down).
     fn ring(points: &[(f64, f64)]) -> Vec<Edge> {
@@ -249,8 +320,16 @@ mod tests {
     }
 
     fn fractions(edges: Vec<Edge>, window: Window) -> Vec<f64> {
-        let (mut scratch, mut out) = (Vec::new(), Vec::new());
-        Outline::new(edges).fractions(window, &mut scratch, &mut out);
+        let mut coverage = Coverage::new(window);
+        Outline::new(edges).runs(window, window, &mut RowSums::default(), &mut coverage);
+        let mut out = vec![0.0; window.cells()];
+        for (row, col, covered) in coverage.close(0).into_iter().flatten() {
+            let out = &mut out[row * window.cols + col..];
+            match covered {
+                Covered::Whole(n) => out[..n].fill(1.0),
+                Covered::Partly(f) => out[..f.len()].copy_from_slice(f),
+            }
+        }
         out
     }
 

@@ -1,8 +1,10 @@
 //! Zones: polygons prepared on a grid, so that every tile finds those it meets and how much of each pixel they cover.
 
-use super::coverage::Outline;
+use super::coverage::{Outline, RowSums};
 use super::geometry::{Geometry, Layer, Value};
 use super::placing::{Placer, Remarks};
+use super::runs::{Coverage, Recent, Runs};
+use super::squares::Squares;
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Window};
 
@@ -11,14 +13,16 @@ use crate::grid::{Grid, Window};
 ///
 /// Zones in another reference system are transformed with points added where a straight edge would become a curve (0.01
 /// pixel), so that the edges stay straight in the system they were drawn in.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ZoneIndex {
     zones: Vec<Zone>,
+    squares: Squares,
+    recent: Recent,
     warnings: Vec<String>,
     decisions: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Zone {
     label: String,
     area_px: f64,
@@ -44,8 +48,13 @@ impl ZoneIndex {
             )));
         };
         let placer = Placer::new(from, grid).map_err(|e| e.context(format!("zones {name}")))?;
-        let mut index =
-            Self { zones: Vec::with_capacity(layer.features.len()), warnings: Vec::new(), decisions: Vec::new() };
+        let mut index = Self {
+            zones: Vec::with_capacity(layer.features.len()),
+            squares: Squares::new(&[], grid.window()),
+            recent: Recent::default(),
+            warnings: Vec::new(),
+            decisions: Vec::new(),
+        };
         if !placer.transform().is_identity() {
             let to = grid.known_crs()?;
             index
@@ -81,6 +90,8 @@ impl ZoneIndex {
         }
         index.repeated(name);
         index.overlap(layer, grid)?;
+        let boxes: Vec<_> = index.zones.iter().map(|z| z.outline.pixels()).collect();
+        index.squares = Squares::new(&boxes, grid.window());
         Ok(index)
     }
 
@@ -190,30 +201,40 @@ impl ZoneIndex {
         &self.decisions
     }
 
-    /// Calls `f(zone, row, col, fractions)` for every zone and row of `window` with covered pixels: `fractions` (0..=1)
-    /// belong to the pixels from `col` on; row and column count from the corner of the window. Zones come in order, rows
-    /// in order within a zone.
-    pub fn cover(&self, window: Window, mut f: impl FnMut(usize, usize, usize, &[f64])) {
-        let (mut scratch, mut fractions) = (Vec::new(), Vec::new());
-        for (i, zone) in self.zones.iter().enumerate() {
-            let Some(part) = zone.outline.part(window) else { continue };
-            zone.outline.fractions(part, &mut scratch, &mut fractions);
-            let (row0, col0) = ((part.row - window.row) as usize, (part.col - window.col) as usize);
-            for (r, line) in fractions.chunks_exact(part.cols).enumerate() {
-                let Some(first) = line.iter().position(|v| *v > 0.0) else { continue };
-                let last = line.iter().rposition(|v| *v > 0.0).unwrap_or(first);
-                f(i, row0 + r, col0 + first, &line[first..=last]);
+    /// Calls `f(zone, runs)` for every zone with covered pixels in `window`, zones in order. What was computed for one
+    /// analysis of a pass serves the next one.
+    pub fn cover(&self, window: Window, mut f: impl FnMut(usize, Runs<'_>)) {
+        if let Some(known) = self.recent.get(window) {
+            return known.each(f);
+        }
+        let (mut sums, mut coverage, mut keep) = (RowSums::default(), Coverage::new(window), true);
+        for (i, part) in self.meeting(window) {
+            self.zones[i].outline.runs(part, window, &mut sums, &mut coverage);
+            if let Some(runs) = coverage.close(i) {
+                f(i, runs);
+            }
+            keep &= coverage.bytes() <= Recent::LARGEST;
+            if !keep {
+                coverage.clear();
             }
         }
+        if keep {
+            self.recent.put(coverage);
+        }
+    }
+
+    /// Zones whose box meets `window`, in order, with what of it lies inside.
+    fn meeting(&self, window: Window) -> impl Iterator<Item = (usize, Window)> {
+        let zones = self.squares.zones(window).into_iter();
+        zones.filter_map(move |i| self.zones[i].outline.part(window).map(|part| (i, part)))
     }
 
     /// Sets `inside` to true for the pixels of `window` (row order) whose centre lies in any zone.
     pub fn centres(&self, window: Window, inside: &mut [bool]) {
         let mut scratch = Vec::new();
-        for zone in &self.zones {
-            let Some(part) = zone.outline.part(window) else { continue };
+        for (i, part) in self.meeting(window) {
             let (row0, col0) = ((part.row - window.row) as usize, (part.col - window.col) as usize);
-            zone.outline.centres(part, &mut scratch, |i| {
+            self.zones[i].outline.centres(part, &mut scratch, |i| {
                 inside[(row0 + i / part.cols) * window.cols + col0 + i % part.cols] = true;
             });
         }
@@ -252,11 +273,13 @@ impl ZoneIndex {
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.zones.iter().map(|z| z.outline.bytes() + (size_of::<Zone>() + z.label.len()) as u64).sum()
+        let zone = |z: &Zone| z.outline.bytes() + (size_of::<Zone>() + z.label.len()) as u64;
+        self.zones.iter().map(zone).sum::<u64>() + self.squares.bytes() + Recent::BYTES as u64
     }
 
-    /// Bytes [`ZoneIndex::cover`] needs a pixel of the window.
-    pub const SCRATCH_PER_CELL: usize = 17;
+    /// Bytes [`ZoneIndex::cover`] needs a pixel of the window: sums of a band of rows, and the runs of one zone, which take
+    /// most where every pixel is covered in part and no two runs join.
+    pub const SCRATCH_PER_CELL: usize = 20;
 }
 
 fn id_column(layer: &Layer, id: Option<&str>) -> Result<Option<usize>> {
@@ -312,7 +335,7 @@ mod tests {
 
     fn total(index: &ZoneIndex, window: Window) -> f64 {
         let mut sum = 0.0;
-        index.cover(window, |_, _, _, f| sum += f.iter().sum::<f64>());
+        index.cover(window, |_, runs| sum += runs.map(|(_, _, c)| c.pixels()).sum::<f64>());
         sum
     }
 
@@ -321,6 +344,24 @@ mod tests {
         let z = ZoneIndex::build(&layer(vec![square(-2.0, 6.0), square(1.25, 2.75)]), &grid(), None).unwrap();
         assert_eq!(total(&z, Window::new(0, 0, 10, 10)), 36.0 - 2.25);
         assert_eq!(z.area_px(0), 64.0 - 2.25);
+    }
+
+    #[test]
+    fn coverage_is_the_same_when_asked_for_again() {
+        let z = ZoneIndex::build(&layer(vec![square(0.5, 9.3), square(1.25, 2.75)]), &grid(), None).unwrap();
+        let of = |window| {
+            let mut all = Vec::new();
+            z.cover(window, |zone, runs| {
+                runs.for_each(|(r, c, covered)| all.push(format!("{zone} {r} {c} {covered:?}")));
+            });
+            all
+        };
+        let (one, other) = (Window::new(0, 0, 10, 10), Window::new(0, 4, 7, 6));
+        assert!(z.recent.get(one).is_none());
+        let first = (of(one), of(other));
+        assert!(z.recent.get(one).is_some());
+        assert_eq!((of(one), of(other)), first);
+        assert_ne!(first.0, first.1);
     }
 
     #[test]
