@@ -1,6 +1,6 @@
 //! The byte ledger: what is held now, what was held at most, and whether more fits.
 
-/// Bytes held against a ceiling. Only the dispatcher touches it, so it needs no lock and nobody else can wait for memory.
+/// Bytes held against a ceiling. Part of the floor and under its lock.
 #[derive(Debug)]
 pub(super) struct Ledger {
     ceiling: u64,

@@ -89,7 +89,7 @@ pub struct Finished<'a> {
 }
 
 /// Receives finished tiles. `encode` runs on the workers in any order and does the costly part; `commit` is called once a
-/// tile in tile order from one thread, while workers go on encoding: it takes `&self` (state behind a mutex nobody else
+/// tile in tile order by one worker at a time, while others go on encoding: it takes `&self` (state behind a mutex nobody else
 /// holds), since a lock around the whole sink would stop every encoder at each commit.
 pub trait Sink: Send + Sync {
     /// Prepares the planes of a tile for writing (compression, overview pixels). The planes are lent: several sinks may

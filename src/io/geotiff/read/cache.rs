@@ -20,8 +20,8 @@ struct State {
     room: u64,
     held: u64,
     blocks: BTreeMap<Key, Slot>,
-    /// Memory of blocks that went.
-    spare: Vec<Vec<u8>>,
+    /// Memory of a block that went.
+    spare: Option<Vec<u8>>,
 }
 
 impl BlockCache {
@@ -45,16 +45,18 @@ impl BlockCache {
         let (slot, memory) = {
             let mut state = self.state();
             let slot = Arc::clone(state.blocks.entry(key).or_default());
-            (slot, state.spare.pop().unwrap_or_default())
+            (slot, state.spare.take())
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         // No lock is waited for under the other.
         if let Some(known) = slot.clone() {
             drop(slot);
-            self.state().spare.push(memory);
+            if memory.is_some() {
+                self.state().spare = memory;
+            }
             return Ok(known);
         }
-        let block = decode(memory)?.map(Arc::new);
+        let block = decode(memory.unwrap_or_default())?.map(Arc::new);
         *slot = Some(block.clone());
         drop(slot);
         if let Some(block) = &block {
@@ -84,8 +86,7 @@ impl State {
             if let Some(block) = block {
                 self.held -= block.capacity() as u64;
                 // Nobody else reads it: its memory serves the next block.
-                self.spare.extend(Arc::try_unwrap(block));
-                self.spare.truncate(1);
+                self.spare = Arc::try_unwrap(block).ok();
             }
             if key == newest {
                 break;

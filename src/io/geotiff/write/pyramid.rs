@@ -17,7 +17,7 @@ use crate::raster::{Dtype, OutPlane};
 const PATCH_MEMORY: u64 = 8 << 20;
 /// Overviews end at the first that fits into this many columns and rows.
 const SMALLEST: usize = 512;
-/// Blocks that may wait for a worker before the committing thread helps itself.
+/// Blocks that may wait for a worker before the one that commits helps itself.
 const BACKLOG: usize = 8;
 
 /// One image of the file: full resolution or an overview.

@@ -380,7 +380,7 @@ impl Sink for CogSink {
 
     fn resident_bytes(&self) -> u64 {
         let blocks: u64 = self.levels.iter().map(|l| (l.blocks() * self.bands.len()) as u64).sum();
-        // Two tables of places and the header made of them; spool buffers; one overview block in the committing thread.
+        // Two tables of places and the header made of them; spool buffers; one overview block of the worker that commits.
         let per_block = (2 * size_of::<Chunk>() + 2 * 12) as u64;
         let overview = if self.pyramid.wants(0) { self.block_scratch() } else { 0 };
         blocks * per_block + (1 << 20) + self.pyramid.resident_bytes() + overview

@@ -1,5 +1,5 @@
-//! Nameless files beside the output: compressed blocks waiting for their place, and overview pixels waiting for their
-//! neighbours. Their space is freed however the process ends.
+//! Nameless files beside the output: compressed overview blocks waiting for their place, and overview pixels waiting for
+//! their neighbours. Their space is freed however the process ends.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
