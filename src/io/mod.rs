@@ -1,6 +1,7 @@
 //! The only code that knows file formats.
 
 pub mod atomic;
+mod file;
 #[cfg(feature = "gdal")]
 pub mod gdal;
 pub mod geotiff;
@@ -14,4 +15,4 @@ pub mod style;
 pub mod table;
 pub mod vector;
 
-pub use open::open_raster;
+pub use open::{open_part, open_raster};

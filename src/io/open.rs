@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::file::InputFile;
 use super::geotiff::GeoTiff;
 use super::sniff::{self, What};
 use crate::error::{Error, Result};
@@ -38,6 +39,25 @@ pub fn open_raster(path: &Path) -> Result<Arc<dyn Source>> {
     }
 }
 
+/// Opens the raster in the `len` bytes of `path` from byte `at`, such as a member that an archive stores without
+/// compression. Messages call it `name`. Read by our own readers only.
+///
+/// # Errors
+/// As [`open_raster`].
+pub fn open_part(name: &str, path: &Path, at: u64, len: u64) -> Result<Arc<dyn Source>> {
+    let part = InputFile::open_part(name, path, at, len)?;
+    let mut head = vec![0; len.min(sniff::HEAD as u64) as usize];
+    part.read_at(&mut head, 0, "first bytes")?;
+    match sniff::what(&head) {
+        What::Tiff => Ok(Arc::new(GeoTiff::open_part(name, path, at, len)?)),
+        What::Raster(format) | What::Mosaic(format) => {
+            Err(part.bad(format!("it is {format}, which is not read inside an archive; unpack it")))
+        }
+        What::Other(text) => Err(part.bad(text)),
+        What::Unknown => Err(part.bad("not a raster of a known format")),
+    }
+}
+
 #[cfg(not(feature = "gdal"))]
 fn open_tiff(path: &Path) -> Result<Arc<dyn Source>> {
     Ok(Arc::new(GeoTiff::open(path)?))
@@ -67,4 +87,31 @@ fn open_tiff(path: &Path) -> Result<Arc<dyn Source>> {
 #[cfg(feature = "gdal")]
 fn other(path: &Path, _format: &str) -> Result<Arc<dyn Source>> {
     Ok(Arc::new(super::gdal::GdalSource::open(path)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::Window;
+    use crate::raster::Raw;
+
+    #[test]
+    fn a_raster_inside_a_file_reads_as_alone() {
+        let alone = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rasters/u16_lzw_pred2_strips.tif");
+        let bytes = std::fs::read(&alone).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("archive.tar");
+        std::fs::write(&path, [&[7; 512][..], &bytes, &[9; 100]].concat()).unwrap();
+        let part = open_part("archive.tar/a.tif", &path, 512, bytes.len() as u64).unwrap();
+        let whole = open_raster(&alone).unwrap();
+        assert_eq!((part.name(), part.grid()), ("archive.tar/a.tif", whole.grid()));
+        let window = Window::new(0, 0, whole.grid().cols, whole.grid().rows);
+        let read = |s: &Arc<dyn Source>| {
+            let mut out = [Raw::default()];
+            s.open().unwrap().read(&[0], window, &mut out).unwrap();
+            out[0].samples.clone()
+        };
+        assert_eq!(read(&part), read(&whole));
+        assert!(open_part("archive.tar/a.tif", &path, 0, 512).is_err());
+    }
 }

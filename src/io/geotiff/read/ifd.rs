@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::file::InputFile;
 use crate::error::Result;
+use crate::io::file::InputFile;
 
 /// More tags than this in a directory are damage: real files have fewer than a hundred.
 const MOST_ENTRIES: u64 = 4096;

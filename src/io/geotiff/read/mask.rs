@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::decode::BlockDecoder;
-use super::file::InputFile;
 use super::ifd::{Ifd, Tiff, tag};
 use super::image::Image;
 use super::reader::{Part, parts};
 use crate::error::Result;
 use crate::grid::Window;
+use crate::io::file::InputFile;
 use crate::raster::{Dtype, Raw};
 
 /// Bit of NewSubfileType of a reduced image.
@@ -40,6 +40,10 @@ pub(super) fn find(tiff: &Tiff, image: &Image, others: &[Ifd]) -> Result<Vec<Mas
             let mask = Image::new(tiff, ifd).map_err(|e| e.context("internal mask"))?;
             found.push(checked(tiff.clone(), mask, image, "the internal mask")?);
         }
+    }
+    // A member of an archive has no file beside it.
+    if tiff.file.is_part() {
+        return Ok(found);
     }
     let mut path = tiff.file.path().as_os_str().to_owned();
     path.push(".msk");

@@ -4,7 +4,6 @@ mod blocks;
 mod cache;
 mod codec;
 mod decode;
-mod file;
 mod geokeys;
 mod ifd;
 mod image;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::cache::BlockCache;
 use super::decode::BlockDecoder;
-use super::file::InputFile;
 use super::ifd::Tiff;
 use super::image::Image;
 use super::mask::{self, Mask};
@@ -15,6 +14,7 @@ use super::reader::GeoTiffReader;
 use super::storage;
 use crate::error::Result;
 use crate::grid::{Grid, Window};
+use crate::io::file::InputFile;
 use crate::raster::{Band, BlockLayout, Reader, Source};
 
 /// What workers share of an open GeoTIFF.
@@ -43,8 +43,20 @@ impl GeoTiff {
     /// # Errors
     /// Damage and unsupported features, by name, with the remedy.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = Arc::new(InputFile::open(path)?);
-        let tiff = Tiff::open(file)?;
+        Self::from_file(InputFile::open(path)?)
+    }
+
+    /// Opens the `len` bytes of `path` from byte `at` as a TIFF: a member that an archive stores without compression.
+    /// Messages call it `name`.
+    ///
+    /// # Errors
+    /// As [`GeoTiff::open`].
+    pub fn open_part(name: &str, path: &Path, at: u64, len: u64) -> Result<Self> {
+        Self::from_file(InputFile::open_part(name, path, at, len)?)
+    }
+
+    fn from_file(file: InputFile) -> Result<Self> {
+        let tiff = Tiff::open(Arc::new(file))?;
         let ifd = tiff.main()?;
         let mut warnings = Vec::new();
         if !ifd.repeated.is_empty() {

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::file::InputFile;
 use super::ifd::{Tiff, tag};
 use crate::error::Result;
+use crate::io::file::InputFile;
 
 /// More blocks than this are not held in memory.
 const MOST: u64 = 1 << 24;

@@ -1,4 +1,4 @@
-//! An input file with positioned, bounds-checked reads that notices when the file changes underneath.
+//! An input file, or a part of one, with positioned, bounds-checked reads that notices when the file changes underneath.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -22,11 +22,14 @@ impl Stamp {
     }
 }
 
-/// An open regular file. One handle serves all workers: reads carry their position.
+/// An open regular file, or a run of its bytes such as a member stored in an archive; positions count from the start of the
+/// part. One handle serves all workers: reads carry their position.
 pub(super) struct InputFile {
     name: String,
     path: PathBuf,
     file: File,
+    start: u64,
+    len: u64,
     stamp: Stamp,
     failed: OnceLock<Error>,
 }
@@ -37,10 +40,41 @@ impl InputFile {
     /// # Errors
     /// Missing or unreadable file.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(|e| Error::from_io(&format!("opening {name}"), &e))?;
-        let meta = file.metadata().map_err(|e| Error::from_io(&format!("opening {name}"), &e))?;
-        Ok(Self { name, path: path.to_owned(), file, stamp: Stamp::of(&meta), failed: OnceLock::new() })
+        Self::handle(&path.display().to_string(), path)
+    }
+
+    /// Opens the `len` bytes of `path` from byte `at`, which messages call `name`.
+    ///
+    /// # Errors
+    /// Missing or unreadable file, or one that ends before the part does.
+    pub(super) fn open_part(name: &str, path: &Path, at: u64, len: u64) -> Result<Self> {
+        Self::handle(name, path)?.section(name, at, len)
+    }
+
+    /// The `len` bytes from byte `at` of this file as a file of their own, which messages call `name`.
+    ///
+    /// # Errors
+    /// Where the part does not lie inside the file.
+    pub(super) fn section(&self, name: &str, at: u64, len: u64) -> Result<Self> {
+        self.check_range(at, len, name)?;
+        let file = self.file.try_clone().map_err(|e| Error::from_io(&format!("opening {}", self.name), &e))?;
+        let (path, start) = (self.path.clone(), self.start + at);
+        Ok(Self { name: name.into(), path, file, start, len, stamp: self.stamp, failed: OnceLock::new() })
+    }
+
+    fn handle(name: &str, path: &Path) -> Result<Self> {
+        let failed = |e| Error::from_io(&format!("opening {name}"), &e);
+        let file = File::open(path).map_err(failed)?;
+        let stamp = Stamp::of(&file.metadata().map_err(failed)?);
+        Ok(Self {
+            name: name.into(),
+            path: path.to_owned(),
+            file,
+            start: 0,
+            len: stamp.len,
+            stamp,
+            failed: OnceLock::new(),
+        })
     }
 
     /// Name for messages.
@@ -53,9 +87,14 @@ impl InputFile {
         &self.path
     }
 
-    /// Bytes of the file when it was opened.
+    /// Bytes of the file, or of the part of it, when it was opened.
     pub(super) fn len(&self) -> u64 {
-        self.stamp.len
+        self.len
+    }
+
+    /// True for a run of bytes inside a larger file.
+    pub(super) fn is_part(&self) -> bool {
+        self.len != self.stamp.len
     }
 
     /// An input error about this file.
@@ -69,7 +108,7 @@ impl InputFile {
     /// Input error where the file ends before, with `what` was to be read; I/O error of the read.
     pub(super) fn read_at(&self, buf: &mut [u8], at: u64, what: &str) -> Result<()> {
         self.check_range(at, buf.len() as u64, what)?;
-        self.file.read_exact_at(buf, at).map_err(|e| {
+        self.file.read_exact_at(buf, self.start + at).map_err(|e| {
             let error = match e.kind() {
                 std::io::ErrorKind::UnexpectedEof => self.changed(),
                 _ => Error::io(format!("reading {}: {what}: {e}", self.name)),
@@ -137,6 +176,23 @@ mod tests {
         let e = file.read_at(&mut buf, 8, "header").unwrap_err().to_string();
         assert!(e.contains("short.tif") && e.contains("8..12") && e.contains("has 10"), "{e}");
         assert!(file.read_at(&mut buf, u64::MAX - 1, "header").is_err());
+    }
+
+    #[test]
+    fn a_part_counts_from_its_start_and_ends_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("archive.tar");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let part = InputFile::open_part("archive.tar/b.tif", &path, 3, 5).unwrap();
+        let mut buf = [0; 2];
+        part.read_at(&mut buf, 3, "header").unwrap();
+        assert_eq!((&buf, part.len(), part.is_part()), (b"67", 5, true));
+        let e = part.read_at(&mut buf, 4, "header").unwrap_err().to_string();
+        assert!(e.contains("archive.tar/b.tif") && e.contains("4..6") && e.contains("has 5"), "{e}");
+        part.section("inner", 4, 1).unwrap().read_at(&mut buf[..1], 0, "box").unwrap();
+        assert_eq!(buf[0], b'7');
+        assert!(InputFile::open_part("b", &path, 8, 3).is_err());
+        assert!(InputFile::open_part("b", &path, u64::MAX, 3).is_err());
     }
 
     #[test]
