@@ -11,6 +11,7 @@ pub mod index;
 pub mod interpolate;
 pub mod means;
 pub mod outlines;
+pub mod registration;
 pub mod statistics;
 pub mod survey;
 pub mod tallied;

@@ -17,6 +17,7 @@ pub mod bench;
 pub mod change;
 pub mod completions;
 pub mod composite;
+pub mod coregister;
 pub mod console;
 pub mod cover;
 pub mod demo;
@@ -83,6 +84,8 @@ enum Verb {
     Change(Box<change::Args>),
     /// Make one image from several dates
     Composite(Box<composite::Args>),
+    /// Measure the sub-pixel shift between two rasters, and take it out without resampling
+    Coregister(Box<coregister::Args>),
     /// Map fractional vegetation cover, with classes and hectares
     Cover(Box<cover::Args>),
     /// Map spectral indices, a band each
@@ -117,6 +120,7 @@ impl Verb {
             Self::Bench(args) => bench::run(args),
             Self::Change(args) => change::run(args),
             Self::Composite(args) => composite::run(args),
+            Self::Coregister(args) => coregister::run(args),
             Self::Cover(args) => cover::run(args),
             Self::Index(args) => index::run(args),
             Self::Water(args) => bare::run_water(args),

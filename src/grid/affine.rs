@@ -41,6 +41,12 @@ impl Affine {
         let g = &self.0;
         Self([x, g[1], g[2], y, g[4], g[5]])
     }
+    /// The geotransform of the same pixels `x` and `y` map units away.
+    #[must_use]
+    pub fn moved(&self, x: f64, y: f64) -> Self {
+        let g = &self.0;
+        Self([g[0] + x, g[1], g[2], g[3] + y, g[4], g[5]])
+    }
     /// The geotransform after merging `factor` × `factor` pixels.
     #[must_use]
     pub fn coarsen(&self, factor: f64) -> Self {

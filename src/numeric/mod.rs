@@ -4,6 +4,7 @@ pub mod cholesky;
 pub mod matern;
 pub mod moments;
 pub mod normal;
+pub mod phase;
 pub mod quantile;
 pub mod threshold;
 pub mod weighted;

@@ -5,6 +5,7 @@ pub mod bands;
 pub mod bare;
 pub mod change;
 pub mod composite;
+pub mod coregister;
 pub mod cover;
 pub mod index;
 pub mod interpolate;

@@ -3,6 +3,7 @@
 pub mod band;
 pub mod contract;
 pub mod dtype;
+pub mod placed;
 pub mod plane;
 pub mod ramp;
 pub mod role;
@@ -10,6 +11,7 @@ pub mod role;
 pub use band::{Band, Class};
 pub use contract::{BlockLayout, Encoded, Finished, Reader, Sink, Source};
 pub use dtype::{Dtype, Raw, Samples};
+pub use placed::Placed;
 pub use plane::{OutPlane, Plane};
 pub use ramp::Ramp;
 pub use role::Role;

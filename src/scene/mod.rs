@@ -6,6 +6,7 @@ mod encoding;
 pub mod extent;
 mod input;
 mod mask;
+mod moved;
 mod open;
 pub mod options;
 mod sensor;

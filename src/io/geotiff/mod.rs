@@ -1,8 +1,10 @@
 //! GeoTIFF and COG without GDAL.
 
+mod moved;
 mod read;
 mod write;
 
+pub use moved::Movable;
 #[cfg(feature = "gdal")]
 pub(crate) use read::NOT_SUPPORTED;
 pub use read::{GeoTiff, block_table};

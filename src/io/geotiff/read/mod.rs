@@ -19,6 +19,7 @@ mod source;
 mod storage;
 mod table;
 
+pub(super) use ifd::{Ifd, Order, Tiff, tag};
 #[cfg(feature = "gdal")]
 pub(crate) use image::NOT_SUPPORTED;
 pub use source::GeoTiff;
