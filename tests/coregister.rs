@@ -59,8 +59,10 @@ fn write(path: &Path, size: (u32, u32), origin: (f64, f64), pixel: f64, crs: u16
     tags.write_tag(Tag::Unknown(33_550), &[pixel, pixel, 0.0][..]).unwrap();
     tags.write_tag(Tag::Unknown(33_922), &corner[..]).unwrap();
     tags.write_tag(Tag::Unknown(34_735), &[1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, crs][..]).unwrap();
-    let pixels: Vec<u16> =
-        (0..u64::from(size.1)).flat_map(|r| (0..u64::from(size.0)).map(move |c| (c, r))).map(|(c, r)| value(c, r)).collect();
+    let pixels: Vec<u16> = (0..u64::from(size.1))
+        .flat_map(|r| (0..u64::from(size.0)).map(move |c| (c, r)))
+        .map(|(c, r)| value(c, r))
+        .collect();
     image.write_data(&pixels).unwrap();
 }
 

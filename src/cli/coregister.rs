@@ -59,7 +59,9 @@ pub struct Args {
 /// Those of opening the scenes; input error where grids differ or the shift is refused.
 pub fn run(args: &Args) -> Result<Finish> {
     if !args.common.creation.is_empty() {
-        return Err(Error::usage("coregister: --co has no effect, since the file is moved and not encoded again; leave it out"));
+        return Err(Error::usage(
+            "coregister: --co has no effect, since the file is moved and not encoded again; leave it out",
+        ));
     }
     let context = args.common.context()?;
     let [reference, moving] = open(args, &context)?;

@@ -244,9 +244,8 @@ impl Correlator {
         }
         let mut best = (at, f64::NEG_INFINITY);
         for x in places(at.1) {
-            let waves: Vec<_> = (0..half)
-                .map(|k| if k == 0 || 2 * k == n { wave(k, x) } else { wave(k, x) * 2.0 })
-                .collect();
+            let waves: Vec<_> =
+                (0..half).map(|k| if k == 0 || 2 * k == n { wave(k, x) } else { wave(k, x) * 2.0 }).collect();
             for (y, sums) in places(at.0).zip(along.chunks_exact(half)) {
                 let height = sums.iter().zip(&waves).map(|(s, w)| (s * w).re).sum::<f64>();
                 if height > best.1 {

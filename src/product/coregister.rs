@@ -130,7 +130,12 @@ impl Pair {
     ///
     /// # Errors
     /// Where the pass did not run, or the place on the map does not convert.
-    pub fn judge(&self, measurement: &Measurement, outcome: &mut crate::engine::Outcome, method: &Method) -> Result<Report> {
+    pub fn judge(
+        &self,
+        measurement: &Measurement,
+        outcome: &mut crate::engine::Outcome,
+        method: &Method,
+    ) -> Result<Report> {
         let mut windows = outcome.take(&measurement.handle)?.0;
         windows.sort_by_key(|w| (w.row, w.col));
         let agreed = agree(&mut windows);
@@ -312,7 +317,10 @@ impl Report {
         if spread >= MOST_SPREAD {
             return (
                 Verdict::Refused,
-                format!("the windows differ by {spread:.2} px in the median, below {MOST_SPREAD} is needed{}", self.reasons()),
+                format!(
+                    "the windows differ by {spread:.2} px in the median, below {MOST_SPREAD} is needed{}",
+                    self.reasons()
+                ),
             );
         }
         let rms = format!("RMS {:.2} px of {accepted} windows", a.rms);

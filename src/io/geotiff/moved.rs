@@ -38,7 +38,10 @@ impl Movable {
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display();
         let remedy = |e: Error| {
-            Error::input(format!("{name}: only a GeoTIFF can be moved without resampling: {}; convert it first", e.message()))
+            Error::input(format!(
+                "{name}: only a GeoTIFF can be moved without resampling: {}; convert it first",
+                e.message()
+            ))
         };
         let tiff = Tiff::open(Arc::new(InputFile::open(path)?)).map_err(remedy)?;
         let ifd = tiff.main()?;
@@ -113,7 +116,9 @@ fn doubles(tiff: &Tiff, ifd: &Ifd, tag: u16) -> Result<Vec<(u64, f64)>> {
     const DOUBLE: u16 = 12;
     match ifd.get(tag) {
         None => Ok(Vec::new()),
-        Some(e) if e.kind != DOUBLE => Err(tiff.file.bad(format!("TIFF tag {tag} has type {}, expected a double", e.kind))),
+        Some(e) if e.kind != DOUBLE => {
+            Err(tiff.file.bad(format!("TIFF tag {tag} has type {}, expected a double", e.kind)))
+        }
         Some(e) => {
             let values = tiff.floats(e, 1 << 20)?;
             Ok(values.into_iter().enumerate().map(|(i, v)| (e.at + 8 * i as u64, v)).collect())
