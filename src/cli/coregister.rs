@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> Result<Finish> {
         let inputs = [&args.reference, &args.moving].map(PathBuf::from);
         check_output(path, args.common.overwrite, &inputs)?;
     }
-    let method = Method { role: args.role, correlation: args.correlation, gradient: args.gradient };
+    let method = Method { correlation: args.correlation, gradient: args.gradient };
     let pair = Pair::new(reference, &moving, args.role)?;
     let mut pass = args.common.pass("coregister", pair.common(), &context)?;
     let measurement = pair.measure(&mut pass, &method)?;

@@ -379,7 +379,7 @@ mod tests {
         let random = noise(20);
         let waves = |dy: f64, dx: f64| -> Vec<f64> {
             let at = |r: f64, c: f64| {
-                let wave = |w: &[f64]| (6.0 * (w[0] - 0.5) * r + 6.0 * (w[1] - 0.5) * c + 6.28 * w[2]).sin();
+                let wave = |w: &[f64]| (6.0 * (w[0] - 0.5) * r + 6.0 * (w[1] - 0.5) * c + 6.0 * w[2]).sin();
                 random.chunks_exact(4).map(wave).sum::<f64>()
             };
             (0..64 * 64).map(|i| at((i / 64) as f64 - dy, (i % 64) as f64 - dx)).collect()

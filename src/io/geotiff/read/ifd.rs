@@ -11,41 +11,41 @@ const MOST_ENTRIES: u64 = 4096;
 const MOST_PAGES: usize = 10_000;
 
 /// Numbers of the tags that are read.
-pub(in super::super) mod tag {
-    pub(in super::super::super) const SUBFILE: u16 = 254;
-    pub(in super::super::super) const WIDTH: u16 = 256;
-    pub(in super::super::super) const LENGTH: u16 = 257;
-    pub(in super::super::super) const BITS: u16 = 258;
-    pub(in super::super::super) const COMPRESSION: u16 = 259;
-    pub(in super::super::super) const PHOTOMETRIC: u16 = 262;
-    pub(in super::super::super) const FILL_ORDER: u16 = 266;
-    pub(in super::super::super) const STRIP_OFFSETS: u16 = 273;
-    pub(in super::super::super) const SAMPLES: u16 = 277;
-    pub(in super::super::super) const ROWS_PER_STRIP: u16 = 278;
-    pub(in super::super::super) const STRIP_COUNTS: u16 = 279;
-    pub(in super::super::super) const PLANAR: u16 = 284;
-    pub(in super::super::super) const PREDICTOR: u16 = 317;
-    pub(in super::super::super) const COLOUR_MAP: u16 = 320;
-    pub(in super::super::super) const TILE_WIDTH: u16 = 322;
-    pub(in super::super::super) const TILE_LENGTH: u16 = 323;
-    pub(in super::super::super) const TILE_OFFSETS: u16 = 324;
-    pub(in super::super::super) const TILE_COUNTS: u16 = 325;
-    pub(in super::super::super) const EXTRA_SAMPLES: u16 = 338;
-    pub(in super::super::super) const SAMPLE_FORMAT: u16 = 339;
-    pub(in super::super::super) const JPEG_TABLES: u16 = 347;
-    pub(in super::super::super) const PIXEL_SCALE: u16 = 33550;
-    pub(in super::super::super) const TIE_POINTS: u16 = 33922;
-    pub(in super::super::super) const TRANSFORMATION: u16 = 34264;
-    pub(in super::super::super) const GEO_KEYS: u16 = 34735;
-    pub(in super::super::super) const GEO_DOUBLES: u16 = 34736;
-    pub(in super::super::super) const GEO_ASCII: u16 = 34737;
-    pub(in super::super::super) const GDAL_METADATA: u16 = 42112;
-    pub(in super::super::super) const GDAL_NODATA: u16 = 42113;
+pub(super) mod tag {
+    pub(in super::super) const SUBFILE: u16 = 254;
+    pub(in super::super) const WIDTH: u16 = 256;
+    pub(in super::super) const LENGTH: u16 = 257;
+    pub(in super::super) const BITS: u16 = 258;
+    pub(in super::super) const COMPRESSION: u16 = 259;
+    pub(in super::super) const PHOTOMETRIC: u16 = 262;
+    pub(in super::super) const FILL_ORDER: u16 = 266;
+    pub(in super::super) const STRIP_OFFSETS: u16 = 273;
+    pub(in super::super) const SAMPLES: u16 = 277;
+    pub(in super::super) const ROWS_PER_STRIP: u16 = 278;
+    pub(in super::super) const STRIP_COUNTS: u16 = 279;
+    pub(in super::super) const PLANAR: u16 = 284;
+    pub(in super::super) const PREDICTOR: u16 = 317;
+    pub(in super::super) const COLOUR_MAP: u16 = 320;
+    pub(in super::super) const TILE_WIDTH: u16 = 322;
+    pub(in super::super) const TILE_LENGTH: u16 = 323;
+    pub(in super::super) const TILE_OFFSETS: u16 = 324;
+    pub(in super::super) const TILE_COUNTS: u16 = 325;
+    pub(in super::super) const EXTRA_SAMPLES: u16 = 338;
+    pub(in super::super) const SAMPLE_FORMAT: u16 = 339;
+    pub(in super::super) const JPEG_TABLES: u16 = 347;
+    pub(in super::super) const PIXEL_SCALE: u16 = 33550;
+    pub(in super::super) const TIE_POINTS: u16 = 33922;
+    pub(in super::super) const TRANSFORMATION: u16 = 34264;
+    pub(in super::super) const GEO_KEYS: u16 = 34735;
+    pub(in super::super) const GEO_DOUBLES: u16 = 34736;
+    pub(in super::super) const GEO_ASCII: u16 = 34737;
+    pub(in super::super) const GDAL_METADATA: u16 = 42112;
+    pub(in super::super) const GDAL_NODATA: u16 = 42113;
 }
 
 /// Byte order of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Order {
+pub(super) enum Order {
     /// `II`.
     Little,
     /// `MM`.
@@ -76,11 +76,11 @@ fn first<const N: usize>(b: &[u8]) -> [u8; N] {
 
 /// A tag: its type, how many values, and where in the file they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Entry {
+pub(super) struct Entry {
     pub(super) tag: u16,
-    pub(in super::super) kind: u16,
+    pub(super) kind: u16,
     pub(super) count: u64,
-    pub(in super::super) at: u64,
+    pub(super) at: u64,
 }
 
 impl Entry {
@@ -98,7 +98,7 @@ impl Entry {
 
 /// One image file directory.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Ifd {
+pub(super) struct Ifd {
     /// Byte of the file it starts at.
     pub(super) at: u64,
     entries: Vec<Entry>,
@@ -109,16 +109,16 @@ pub(in super::super) struct Ifd {
 
 impl Ifd {
     /// The entry of a tag.
-    pub(in super::super) fn get(&self, tag: u16) -> Option<&Entry> {
+    pub(super) fn get(&self, tag: u16) -> Option<&Entry> {
         self.entries.iter().find(|e| e.tag == tag)
     }
 }
 
 /// An open TIFF: byte order, offset width, and its directories on demand.
 #[derive(Clone)]
-pub(in super::super) struct Tiff {
-    pub(in super::super) file: Arc<InputFile>,
-    pub(in super::super) order: Order,
+pub(super) struct Tiff {
+    pub(super) file: Arc<InputFile>,
+    pub(super) order: Order,
     pub(super) big: bool,
     first: u64,
 }
@@ -128,7 +128,7 @@ impl Tiff {
     ///
     /// # Errors
     /// What the header says wrong; a first directory at 0 is a torn write.
-    pub(in super::super) fn open(file: Arc<InputFile>) -> Result<Self> {
+    pub(super) fn open(file: Arc<InputFile>) -> Result<Self> {
         let mut head = [0; 16];
         let n = file.len().min(16) as usize;
         file.read_at(&mut head[..n], 0, "TIFF header")?;
@@ -162,7 +162,7 @@ impl Tiff {
     ///
     /// # Errors
     /// As [`Tiff::ifd`].
-    pub(in super::super) fn main(&self) -> Result<Ifd> {
+    pub(super) fn main(&self) -> Result<Ifd> {
         self.ifd(self.first)
     }
 
@@ -300,7 +300,7 @@ impl Tiff {
     ///
     /// # Errors
     /// As [`Tiff::bytes`], and any type but FLOAT and DOUBLE.
-    pub(in super::super) fn floats(&self, entry: &Entry, most: u64) -> Result<Vec<f64>> {
+    pub(super) fn floats(&self, entry: &Entry, most: u64) -> Result<Vec<f64>> {
         let data = self.bytes(entry, most)?;
         match entry.kind {
             11 => Ok(data.chunks_exact(4).map(|b| f64::from(f32::from_bits(self.order.u32(b)))).collect()),

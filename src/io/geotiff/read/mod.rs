@@ -10,6 +10,7 @@ mod image;
 mod jpeg;
 mod mask;
 mod metadata;
+mod moved;
 mod nodata;
 mod place;
 mod predictor;
@@ -19,8 +20,8 @@ mod source;
 mod storage;
 mod table;
 
-pub(super) use ifd::{Ifd, Order, Tiff, tag};
 #[cfg(feature = "gdal")]
 pub(crate) use image::NOT_SUPPORTED;
+pub use moved::Movable;
 pub use source::GeoTiff;
 pub use table::block_table;

@@ -8,7 +8,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::read::{Ifd, Order, Tiff, tag};
+use super::ifd::{Ifd, Order, Tiff, tag};
 use crate::error::{Error, Result};
 use crate::io::atomic::AtomicFile;
 use crate::io::file::InputFile;
