@@ -10,6 +10,7 @@ pub mod formula;
 pub mod index;
 pub mod interpolate;
 pub mod means;
+pub mod mosaic;
 pub mod outlines;
 pub mod registration;
 pub mod statistics;

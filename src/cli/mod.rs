@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::{Error, Kind, Result};
 
+pub mod align;
 pub mod args;
 pub mod bare;
 pub mod bench;
@@ -76,6 +77,8 @@ pub struct Cli {
 enum Verb {
     /// Statistics of rasters in polygons, weighted by the exact covered fraction of every pixel
     Zonal(Box<zonal::Args>),
+    /// Put rasters on one grid, each in its own file or all in one mosaic
+    Align(Box<align::Args>),
     /// Map bare land, with hectares by zone and polygons
     Bare(Box<bare::Args>),
     /// Measure this machine: standard tasks on synthetic tiles, beside the cost of their codecs alone
@@ -116,6 +119,7 @@ impl Verb {
     fn run(&self) -> Result<Finish> {
         match self {
             Self::Zonal(args) => zonal::run(args),
+            Self::Align(args) => align::run(args),
             Self::Bare(args) => bare::run(args),
             Self::Bench(args) => bench::run(args),
             Self::Change(args) => change::run(args),

@@ -13,6 +13,7 @@ mod mask;
 pub mod outcome;
 pub mod pass;
 pub mod plan;
+pub mod warp;
 mod run;
 mod work;
 

@@ -189,7 +189,7 @@ impl Layout {
             let origin = input.nest.col == 0 && input.nest.row == 0;
             let rows = self.tiling.down() == 1 || (origin && aligned(edge, blocks.rows));
             let cols = self.tiling.across() <= self.plan.chunk || (origin && aligned(width, blocks.cols));
-            if around == 0 && rows && cols {
+            if around == 0 && rows && cols && !input.source.meets_blocks_again() {
                 continue;
             }
             let wanted = input.source.kept_bytes(input.bands.len(), edge.div_ceil(k) + around);

@@ -3,6 +3,7 @@
 pub mod affine;
 pub mod area;
 pub mod crs;
+pub mod footprint;
 mod smooth;
 pub mod tiling;
 pub mod transform;
@@ -11,6 +12,7 @@ mod wkt;
 
 pub use affine::Affine;
 pub use crs::Crs;
+pub use footprint::footprint;
 pub use transform::Transform;
 pub use window::Window;
 

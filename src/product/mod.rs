@@ -1,6 +1,7 @@
 //! Products: what verbs and project files ask for. A product adds its analyses and sinks to a pass, and after the pass
 //! writes what depends on the whole (tables, polygons, styles, sidecars).
 
+pub mod align;
 pub mod bands;
 pub mod bare;
 pub mod change;

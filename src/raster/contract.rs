@@ -48,6 +48,10 @@ pub trait Source: Send + Sync {
     fn kept_bytes(&self, _bands: usize, _rows: usize) -> u64 {
         0
     }
+    /// True where windows meet blocks again wherever they lie, because pixels of the source are not pixels of its storage.
+    fn meets_blocks_again(&self) -> bool {
+        false
+    }
     /// Allows readers opened from now on to keep decoded blocks for other windows, up to `bytes` together; 0 forgets them.
     fn keep_blocks(&self, _bytes: u64) {}
     /// True where it is known without reading that `window` (inside the raster) holds only nodata, such as absent blocks.

@@ -11,6 +11,7 @@ mod open;
 pub mod options;
 mod sensor;
 mod stack;
+pub mod target;
 mod told;
 
 pub use date::in_text as date_in_text;
@@ -18,6 +19,7 @@ pub use input::local_file;
 pub use open::{from_sources, open};
 pub use options::{Alignment, BandMap, Encoding, Maskings, SceneOptions};
 pub use stack::open_stack;
+pub use target::Target;
 pub use told::{Told, told};
 
 use std::sync::Arc;
