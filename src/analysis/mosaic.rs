@@ -86,7 +86,13 @@ fn store(row: &[f64], band: &OutBand, plane: &mut OutPlane, at: usize) -> Result
                 let value = (x + 0.5).floor() as $t;
                 let hit = value == nodata && !x.is_nan();
                 met |= hit;
-                *d = if x.is_nan() { nodata } else if hit { beside } else { value };
+                *d = if x.is_nan() {
+                    nodata
+                } else if hit {
+                    beside
+                } else {
+                    value
+                };
             }
             met
         }};
@@ -124,7 +130,8 @@ mod tests {
         let planes: Vec<Plane> = planes.iter().map(|p| Plane::from_f32(p.len(), 1, p.clone())).collect();
         let cols = planes[0].cols;
         let grid = Grid::unplaced(cols, 1, "test", None);
-        let input = TileIn { window: Window::new(0, 0, cols, 1), grid: &grid, halo: 0, planes: planes.iter().collect() };
+        let input =
+            TileIn { window: Window::new(0, 0, cols, 1), grid: &grid, halo: 0, planes: planes.iter().collect() };
         let mut out = TileOut { cols, planes: vec![OutPlane::filled(band.dtype, band.nodata, cols)] };
         let channels = (0..planes.len()).map(|i| i.to_string()).collect();
         MosaicAnalysis(vec![MosaicBand { band, channels }]).tile(&input, &mut out, &mut ())?;
@@ -134,9 +141,10 @@ mod tests {
     #[test]
     fn the_first_with_a_value_wins() {
         let nan = f32::NAN;
-        let made = tile(OutBand::quantity("q", ""), &[vec![1.5, nan, nan, nan], vec![9.0, 2.0, nan, nan], vec![
-            9.0, 9.0, 3.0, nan,
-        ]]);
+        let made = tile(
+            OutBand::quantity("q", ""),
+            &[vec![1.5, nan, nan, nan], vec![9.0, 2.0, nan, nan], vec![9.0, 9.0, 3.0, nan]],
+        );
         let OutPlane::F32(v) = made.unwrap() else { panic!("not f32") };
         assert_eq!(v[..3], [1.5, 2.0, 3.0]);
         assert!(v[3].is_nan());

@@ -101,7 +101,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let inputs = [PathBuf::from("a/x.tif"), PathBuf::from("b/y.jp2")];
         let file = dir.path().join("out.tif");
-        assert_eq!(outputs(&inputs, &file, true).unwrap(), [file.clone()]);
+        assert_eq!(outputs(&inputs, &file, true).unwrap(), std::slice::from_ref(&file));
         assert!(outputs(&inputs, &file, false).is_err());
         assert_eq!(outputs(&inputs, dir.path(), false).unwrap()[1], dir.path().join("y.tif"));
         assert_eq!(outputs(&inputs[..1], &file, false).unwrap(), [file]);

@@ -13,8 +13,8 @@ mod mask;
 pub mod outcome;
 pub mod pass;
 pub mod plan;
-pub mod warp;
 mod run;
+pub mod warp;
 mod work;
 
 pub use contract::{Analysis, OutBand, Overview, Partial, Spec, TileIn, TileOut};

@@ -85,7 +85,7 @@ fn entered(
         let nodata = options.nodata.or(band.nodata);
         // Integers that state a scale become the quantity; others stay the integers they are.
         let kept = classes || (resampling.keeps_values() && !band.scaled_by_file && !band.dtype.is_float());
-        let quantity = (!kept).then(|| Encoded { scale: band.scale, offset: band.offset, valid: None });
+        let quantity = (!kept).then_some(Encoded { scale: band.scale, offset: band.offset, valid: None });
         context.notes.decide(&format!(
             "{} band {}: {resampling}{}",
             source.name(),

@@ -138,7 +138,9 @@ fn hull(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
 fn span(from: f64, to: f64) -> Result<usize> {
     let n = to - from;
     if n < 1.0 {
-        return Err(Error::input("the target grid has no pixels: the inputs have nothing in common, or lie apart from it"));
+        return Err(Error::input(
+            "the target grid has no pixels: the inputs have nothing in common, or lie apart from it",
+        ));
     }
     // More than a TIFF can hold is a mistaken pixel size.
     if n > f64::from(i32::MAX) {
@@ -169,7 +171,8 @@ mod tests {
     #[test]
     fn all_or_what_is_common_in_pixels_of_the_first() {
         let (a, b) = (grid(32634, 0.0, 1000.0, 10.0, 100), grid(32634, 505.0, 1000.0, 10.0, 100));
-        let of = |text: &str| text.parse::<Target>().unwrap().grid(&[("a", &a), ("b", &b)]).map(|g| g.bounds().unwrap());
+        let of =
+            |text: &str| text.parse::<Target>().unwrap().grid(&[("a", &a), ("b", &b)]).map(|g| g.bounds().unwrap());
         assert_eq!(of("first").unwrap(), [0.0, 0.0, 1000.0, 1000.0]);
         assert_eq!(of("union").unwrap(), [0.0, 0.0, 1510.0, 1000.0]);
         assert_eq!(of("intersection").unwrap(), [510.0, 0.0, 1000.0, 1000.0]);

@@ -9,8 +9,8 @@ use super::resampling::Resampling;
 use super::stored::most;
 use crate::grid::Window;
 
-/// Least share of a kernel's weight that valid pixels must have.
-pub(super) const LEAST: f64 = 0.5;
+/// Least share of a kernel's weight that valid pixels must have: a half, less rounding.
+pub(super) const LEAST: f64 = 0.5 - 1e-9;
 
 /// A float type of planes.
 pub(super) trait Cell: Copy {
@@ -208,7 +208,8 @@ fn cubic_with_simd<'a, S: pulp::Simd, T: Cell>(
             continue;
         };
         let (wx, wy) = (catmull_rom(dx), catmull_rom(dy));
-        let along = |l: &[T; 4]| (l[0].wide() * wx[0] + l[1].wide() * wx[1]) + (l[2].wide() * wx[2] + l[3].wide() * wx[3]);
+        let along =
+            |l: &[T; 4]| (l[0].wide() * wx[0] + l[1].wide() * wx[1]) + (l[2].wide() * wx[2] + l[3].wide() * wx[3]);
         let value = (along(l0) * wy[0] + along(l1) * wy[1]) + (along(l2) * wy[2] + along(l3) * wy[3]);
         *d = encode.of(if value.is_nan() { weighed([l0, l1, l2, l3].into_iter(), &wx, &wy, 1.0) } else { value });
     }
@@ -218,12 +219,7 @@ fn cubic_with_simd<'a, S: pulp::Simd, T: Cell>(
 #[inline(always)]
 fn catmull_rom(t: f64) -> [f64; 4] {
     let (t2, t3) = (t * t, t * t * t);
-    [
-        0.5 * (-t + 2.0 * t2 - t3),
-        0.5 * (2.0 - 5.0 * t2 + 3.0 * t3),
-        0.5 * (t + 4.0 * t2 - 3.0 * t3),
-        0.5 * (t3 - t2),
-    ]
+    [0.5 * (-t + 2.0 * t2 - t3), 0.5 * (2.0 - 5.0 * t2 + 3.0 * t3), 0.5 * (t + 4.0 * t2 - 3.0 * t3), 0.5 * (t3 - t2)]
 }
 
 /// The mean over valid samples of some lines; NaN where their weight is below half of `all`.
@@ -259,37 +255,25 @@ pub(super) struct Taps {
 }
 
 impl Taps {
-    /// Weights by `weight` of the pixels `from..to` (on the source), of which `held` (start, length) are there.
+    /// Weights by `weight` of those of the pixels `from..to` (on the source) that are `held` (start, length).
     fn fill(&mut self, from: i64, to: i64, held: (i64, usize), weight: impl Fn(i64) -> f64) {
+        let (from, to) = (from.max(held.0), to.min(held.0 + held.1 as i64));
+        self.first = (from - held.0).max(0) as usize;
         self.weights.clear();
-        self.all = 0.0;
-        self.first = 0;
-        for i in from..to {
-            let w = weight(i);
-            self.all += w;
-            if i >= held.0 && i < held.0 + held.1 as i64 {
-                if self.weights.is_empty() {
-                    self.first = (i - held.0) as usize;
-                }
-                self.weights.push(w);
-            }
-        }
+        self.weights.extend((from..to).map(weight));
     }
 
     /// Weights by overlap with `low..high`.
     pub(super) fn overlap(&mut self, low: f64, high: f64, held: (i64, usize)) {
-        let (from, to) = ((low + NUDGE).floor(), (high - NUDGE).ceil());
-        if !(to - from < 1e9) {
-            (self.first, self.all) = (0, 0.0);
-            self.weights.clear();
-            return;
-        }
-        let (from, to) = (from as i64, to as i64);
+        let (from, to) = ((low + NUDGE).floor() as i64, (high - NUDGE).ceil() as i64);
         if to <= from {
             // A box without width lies in one pixel.
-            return self.fill(from, from + 1, held, |_| 1.0);
+            self.all = 1.0;
+            self.fill(from, from + 1, held, |_| 1.0);
+        } else {
+            self.all = high - low;
+            self.fill(from, to, held, |i| ((i + 1) as f64).min(high) - (i as f64).max(low));
         }
-        self.fill(from, to, held, |i| ((i + 1) as f64).min(high) - (i as f64).max(low));
     }
 
     /// Weights of a kernel around the position `at` in the cell that begins at pixel `cell` (on the source).
@@ -299,7 +283,10 @@ impl Taps {
             Resampling::Bilinear => (1.0 - x.abs()).max(0.0),
             _ => cubic_kernel(x.abs()),
         };
-        self.fill(cell + 1 - radius, cell + radius + 1, held, |i| value(((i - cell) as f64 - at) / ratio));
+        let weight = |i: i64| value(((i - cell) as f64 - at) / ratio);
+        let (from, to) = (cell + 1 - radius, cell + radius + 1);
+        self.all = (from..to).map(weight).sum();
+        self.fill(from, to, held, weight);
     }
 }
 

@@ -98,7 +98,12 @@ impl Warper {
     ///
     /// # Errors
     /// As [`Warper::ratio`]; where pixels of a mask and of the source do not coincide, or classes would be mixed.
-    pub fn show(&self, source: Arc<dyn Source>, wanted: Vec<Wanted>, masks: Vec<MaskSource>) -> Result<Arc<dyn Source>> {
+    pub fn show(
+        &self,
+        source: Arc<dyn Source>,
+        wanted: Vec<Wanted>,
+        masks: Vec<MaskSource>,
+    ) -> Result<Arc<dyn Source>> {
         let named = |e: Error| e.context(source.name());
         let lattice = self.lattice(source.grid()).map_err(named)?;
         let mut bands = Vec::with_capacity(wanted.len());

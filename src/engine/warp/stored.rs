@@ -2,7 +2,7 @@
 
 use super::kernel::{Bench, LEAST, Taps};
 use super::lattice::Lattice;
-use super::places::{Frame, OUTSIDE, Places};
+use super::places::{Frame, Places};
 use crate::engine::decode::Sample;
 use crate::grid::Window;
 use crate::raster::{Raw, Samples};
@@ -79,12 +79,11 @@ fn fill<T: Sample>(
             } else {
                 bench.places.centres(leaf, part, row, frame);
                 for (k, (d, m)) in cells.enumerate() {
-                    let (c, r) = (bench.places.col[k], bench.places.row[k]);
-                    if c == OUTSIDE {
+                    // Outside is negative, so it is beyond the last as well.
+                    let (c, r) = (bench.places.col[k] as usize, bench.places.row[k] as usize);
+                    if c >= held.cols || r >= held.rows {
                         continue;
                     }
-                    // A centre on the outer edge of the last pixel still belongs to it.
-                    let (c, r) = ((c as usize).min(held.cols - 1), (r as usize).min(held.rows - 1));
                     if let Some(v) = value(r * held.cols + c) {
                         (*d, *m) = (v, 1);
                     }
