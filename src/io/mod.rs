@@ -1,10 +1,12 @@
 //! The only code that knows file formats.
 
 pub mod atomic;
+mod cache;
 mod file;
 #[cfg(feature = "gdal")]
 pub mod gdal;
 pub mod geotiff;
+pub mod jp2;
 pub mod lock;
 pub mod memory;
 mod open;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::file::InputFile;
 use super::geotiff::GeoTiff;
+use super::jp2::Jp2;
 use super::sniff::{self, What};
 use crate::error::{Error, Result};
 use crate::raster::Source;
 
-/// Opens the raster at `path`: GeoTIFF and COG by our own reader, other formats through GDAL where it is built in.
+/// Opens the raster at `path`: GeoTIFF, COG and JPEG 2000 by our own readers, other formats through GDAL where it is built in.
 ///
 /// # Errors
 /// Input error that says what the file really is, or what in it is damaged or not supported, and the remedy.
@@ -30,12 +31,15 @@ pub fn open_raster(path: &Path) -> Result<Arc<dyn Source>> {
     file.take(sniff::HEAD as u64).read_to_end(&mut head).map_err(failed)?;
     match sniff::what(&head) {
         What::Tiff => open_tiff(path),
+        What::Jpeg2000 => open_jp2(path),
         What::Raster(format) => other(path, format),
         What::Mosaic(format) => Err(Error::input(format!(
             "{name}: it is {format}, which names other files and is not followed; convert it: gdal_translate IN OUT.tif"
         ))),
         What::Other(text) => Err(Error::input(format!("{name}: {text}"))),
-        What::Unknown => Err(Error::input(format!("{name}: not a raster of a known format; GeoTIFF is read"))),
+        What::Unknown => {
+            Err(Error::input(format!("{name}: not a raster of a known format; GeoTIFF and JPEG 2000 are read")))
+        }
     }
 }
 
@@ -50,6 +54,7 @@ pub fn open_part(name: &str, path: &Path, at: u64, len: u64) -> Result<Arc<dyn S
     part.read_at(&mut head, 0, "first bytes")?;
     match sniff::what(&head) {
         What::Tiff => Ok(Arc::new(GeoTiff::open_part(name, path, at, len)?)),
+        What::Jpeg2000 => Ok(Arc::new(Jp2::open_part(name, path, at, len)?)),
         What::Raster(format) | What::Mosaic(format) => {
             Err(part.bad(format!("it is {format}, which is not read inside an archive; unpack it")))
         }
@@ -61,6 +66,11 @@ pub fn open_part(name: &str, path: &Path, at: u64, len: u64) -> Result<Arc<dyn S
 #[cfg(not(feature = "gdal"))]
 fn open_tiff(path: &Path) -> Result<Arc<dyn Source>> {
     Ok(Arc::new(GeoTiff::open(path)?))
+}
+
+#[cfg(not(feature = "gdal"))]
+fn open_jp2(path: &Path) -> Result<Arc<dyn Source>> {
+    Ok(Arc::new(Jp2::open(path)?))
 }
 
 #[cfg(not(feature = "gdal"))]
@@ -80,6 +90,15 @@ fn open_tiff(path: &Path) -> Result<Arc<dyn Source>> {
         Err(e) if e.message().contains(super::geotiff::NOT_SUPPORTED) => {
             Ok(Arc::new(super::gdal::GdalSource::open(path)?))
         }
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(feature = "gdal")]
+fn open_jp2(path: &Path) -> Result<Arc<dyn Source>> {
+    match Jp2::open(path) {
+        Ok(source) => Ok(Arc::new(source)),
+        Err(e) if e.message().contains(super::jp2::NOT_SUPPORTED) => Ok(Arc::new(super::gdal::GdalSource::open(path)?)),
         Err(e) => Err(e),
     }
 }

@@ -8,6 +8,8 @@ pub(super) const HEAD: usize = 512;
 pub(super) enum What {
     /// A TIFF or BigTIFF.
     Tiff,
+    /// A JP2 or a JPEG 2000 codestream.
+    Jpeg2000,
     /// A raster format by its name; GDAL may read it.
     Raster(&'static str),
     /// A file that lists other rasters and is not followed.
@@ -28,8 +30,8 @@ pub(super) fn what(head: &[u8]) -> What {
         (b"II+\0", What::Tiff),
         (b"MM\0*", What::Tiff),
         (b"MM\0+", What::Tiff),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", What::Raster("JPEG 2000")),
-        (b"\xff\x4f\xff\x51", What::Raster("JPEG 2000")),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", What::Jpeg2000),
+        (b"\xff\x4f\xff\x51", What::Jpeg2000),
         (b"CDF\x01", What::Raster("netCDF")),
         (b"CDF\x02", What::Raster("netCDF")),
         (b"CDF\x05", What::Raster("netCDF")),

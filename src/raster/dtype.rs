@@ -193,6 +193,23 @@ impl Default for Raw {
     }
 }
 
+impl Raw {
+    /// Marks as invalid where the samples of an alpha band of the same window are 0.
+    pub fn mask_by_alpha(&mut self, alpha: &Self) {
+        let mask = self.mask.get_or_insert_with(|| vec![1; alpha.samples.len()]);
+        with_samples!(&alpha.samples, v => {
+            mask.iter_mut().zip(v).for_each(|(m, a)| *m &= opaque(a));
+        });
+        if let Some(absent) = &alpha.mask {
+            mask.iter_mut().zip(absent).for_each(|(m, a)| *m &= *a);
+        }
+    }
+}
+
+fn opaque<T: Default + PartialEq>(alpha: &T) -> u8 {
+    u8::from(*alpha != T::default())
+}
+
 macro_rules! from_vec {
     ($($variant:ident $t:ty),*) => {$(
         impl From<Vec<$t>> for Samples {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::blocks::Place;
-use super::cache::BlockCache;
 use super::codec::{Codec, Decoders};
 use super::ifd::Tiff;
 use super::image::Image;
 use super::{jpeg, predictor};
 use crate::error::{Error, Result};
 use crate::grid::Window;
+use crate::io::cache::BlockCache;
 
 /// Compressed blocks may be this much larger than their pixels before the byte count is taken for damage.
 const SLACK: u64 = 64 << 10;

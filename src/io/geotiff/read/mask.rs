@@ -119,18 +119,3 @@ fn clear(block: Option<&[u8]>, cols: usize, stride: usize, sample: usize, part: 
         }
     }
 }
-
-/// Clears mask bytes where the alpha samples of the window are 0.
-pub(super) fn apply_alpha(alpha: &Raw, cells: usize, raw: &mut Raw) {
-    let mask = raw.mask.get_or_insert_with(|| vec![1; cells]);
-    crate::with_samples!(&alpha.samples, v => {
-        mask.iter_mut().zip(v).for_each(|(m, a)| *m &= opaque(a));
-    });
-    if let Some(absent) = &alpha.mask {
-        mask.iter_mut().zip(absent).for_each(|(m, a)| *m &= *a);
-    }
-}
-
-fn opaque<T: Default + PartialEq>(alpha: &T) -> u8 {
-    u8::from(*alpha != T::default())
-}

@@ -1,7 +1,6 @@
 //! The read side: headers, blocks, masks and metadata of GeoTIFF and COG.
 
 mod blocks;
-mod cache;
 mod codec;
 mod decode;
 mod geokeys;
@@ -23,5 +22,6 @@ mod table;
 #[cfg(feature = "gdal")]
 pub(crate) use image::NOT_SUPPORTED;
 pub use moved::Movable;
+pub(in crate::io) use place::of_file as place_of;
 pub use source::GeoTiff;
 pub use table::block_table;

@@ -1,8 +1,22 @@
 //! Where the pixels are: tie points, pixel scale, transformation matrix and the raster type, as a [`Grid`].
 
+use std::sync::Arc;
+
 use super::geokeys::{self, GeoKeys};
 use super::ifd::{Ifd, Tiff, tag};
+use crate::error::Result;
 use crate::grid::{Affine, Crs, Grid};
+use crate::io::file::InputFile;
+
+/// The grid that a GeoTIFF states, for pixels that are stored elsewhere.
+///
+/// # Errors
+/// A file that is no TIFF, and damage to its directory.
+pub(in crate::io) fn of_file(file: InputFile, cols: usize, rows: usize, warnings: &mut Vec<String>) -> Result<Grid> {
+    let tiff = Tiff::open(Arc::new(file))?;
+    let ifd = tiff.main()?;
+    Ok(grid(&tiff, &ifd, cols, rows, warnings))
+}
 
 /// Values of a georeference tag that are read; more tie points are control points.
 const MOST_VALUES: u64 = 6 * 100_000;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::decode::BlockDecoder;
-use super::mask::{MaskReader, apply_alpha};
+use super::mask::MaskReader;
 use super::source::Shared;
 use crate::error::{Error, Result};
 use crate::grid::Window;
@@ -114,7 +114,7 @@ impl Reader for GeoTiffReader {
         if let Some((at, alpha)) = alpha {
             // The alpha band itself is a plain band: its zeros are values.
             for (_, raw) in bands.iter().zip(&mut *out).filter(|(band, _)| **band != *at) {
-                apply_alpha(alpha, cells, raw);
+                raw.mask_by_alpha(alpha);
             }
         }
         for mask in masks {

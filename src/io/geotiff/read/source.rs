@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::cache::BlockCache;
 use super::decode::BlockDecoder;
 use super::ifd::Tiff;
 use super::image::Image;
@@ -14,6 +13,7 @@ use super::reader::GeoTiffReader;
 use super::storage;
 use crate::error::Result;
 use crate::grid::{Grid, Window};
+use crate::io::cache::BlockCache;
 use crate::io::file::InputFile;
 use crate::raster::{Band, BlockLayout, Reader, Source};
 
