@@ -71,8 +71,8 @@ pub(super) fn read(file: &InputFile) -> Result<Boxes> {
             _ => {}
         }
     }
-    found.codestream =
-        stream.ok_or_else(|| file.bad("the file has no codestream (box jp2c); it is damaged or cut short"))?;
+    found.codestream = stream
+        .ok_or_else(|| file.bad("the JPEG 2000 file has no codestream (box jp2c); it is damaged or cut short"))?;
     Ok(found)
 }
 
@@ -132,7 +132,7 @@ fn header(file: &InputFile, span: Span, found: &mut Boxes) -> Result<()> {
             b"ihdr" if data.len() >= 14 => found.size = Some((u32_at(&data, 4), u32_at(&data, 0))),
             b"ihdr" => return Err(file.bad("the image header box is cut short; the file is damaged")),
             b"colr" if data.len() >= 7 && data[0] == 1 && found.colours.is_none() => {
-                found.colours = Some(u32_at(&data, 3))
+                found.colours = Some(u32_at(&data, 3));
             }
             b"pclr" => {
                 let (colours, n) = palette(&data)

@@ -22,18 +22,20 @@ fn one(area: [u32; 4], blocks: &CodeBlocks, layers: u16) -> u64 {
         let at = |edge: u64| edge.div_ceil(1 << halved);
         let (cols, rows) = (at(area[2]) - at(area[0]), at(area[3]) - at(area[1]));
         let (x, y) = blocks.precincts.get(usize::from(resolution)).copied().unwrap_or((15, 15));
-        let precincts = ((cols >> x) + 2) * ((rows >> y) + 2);
+        let precincts = ((cols >> x) + 2).saturating_mul((rows >> y) + 2);
         most = most.max(precincts);
         // High-pass bands have half the edge, and so have the precincts on them.
         let (bands, lower) = if resolution == 0 { (1, 0) } else { (3, 1) };
         let edge = |block: u8, precinct: u8| u32::from(block.min(precinct.saturating_sub(lower)));
         let (across, down) =
             (((cols >> lower) >> edge(blocks.edge.0, x)) + 2, ((rows >> lower) >> edge(blocks.edge.1, y)) + 2);
-        let own = (across * down * BLOCK_BYTES).saturating_add(precincts * PRECINCT_BYTES);
+        let held = across.saturating_mul(down).saturating_mul(BLOCK_BYTES);
+        let own = held.saturating_add(precincts.saturating_mul(PRECINCT_BYTES));
         bytes = bytes.saturating_add(own.saturating_mul(bands));
     }
     // One mark of 16 bits for every packet there could be.
-    bytes.saturating_add(2 * most.saturating_mul(u64::from(layers) + 1) * (u64::from(blocks.levels) + 1))
+    let marks = most.saturating_mul(u64::from(layers) + 1).saturating_mul(2 * (u64::from(blocks.levels) + 1));
+    bytes.saturating_add(marks)
 }
 
 #[cfg(test)]

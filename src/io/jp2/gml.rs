@@ -71,7 +71,7 @@ mod tests {
              </g:pos></g:Point></g:origin><g:offsetVector>{along}</g:offsetVector><g:offsetVector>{down}</g:offsetVector>\
              </g:RectifiedGrid></g:Coverage>"
         );
-        read(&text).map(|(a, crs)| (a.to_gdal(), crs.and_then(|c| c.epsg)))
+        read(&text).map(|(a, crs)| (a.coefficients(), crs.and_then(|c| c.epsg)))
     }
 
     #[test]

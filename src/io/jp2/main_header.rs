@@ -125,7 +125,7 @@ pub(super) fn read(file: &InputFile, span: Span) -> Result<MainHeader> {
                 match kind {
                     marker::COD => coding = Some(parse_coding(&data).ok_or_else(|| bad("marker COD is wrong"))?),
                     marker::COC => {
-                        others.push(parse_other(&data, components).ok_or_else(|| bad("marker COC is wrong"))?)
+                        others.push(parse_other(&data, components).ok_or_else(|| bad("marker COC is wrong"))?);
                     }
                     _ => {}
                 }
