@@ -24,6 +24,7 @@ pub mod cover;
 pub mod demo;
 pub mod execute;
 pub mod index;
+pub mod index_list;
 pub mod info;
 pub mod interpolate;
 pub mod machine;

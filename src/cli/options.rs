@@ -39,13 +39,21 @@ impl IndexSettings {
     /// # Errors
     /// Usage error of a constant that is not known or no number.
     pub fn settings(&self) -> Result<Settings> {
+        self.settings_for(&[])
+    }
+
+    /// The same where `indices` have constants of their own.
+    ///
+    /// # Errors
+    /// As [`IndexSettings::settings`].
+    pub fn settings_for(&self, indices: &[Index]) -> Result<Settings> {
         let kernel = match self.kernel {
             KernelName::Rbf => Kernel::Rbf,
             KernelName::Poly => Kernel::Polynomial,
             KernelName::Linear => Kernel::Linear,
         };
         let mut settings = Settings { kernel, ..Settings::default() };
-        self.constants.iter().try_for_each(|c| settings.set(c))?;
+        self.constants.iter().try_for_each(|c| settings.set(c, indices))?;
         Ok(settings)
     }
 }
@@ -132,16 +140,31 @@ impl FromStr for Numbers {
     }
 }
 
-/// Indices of a comma-separated list.
+/// Indices of a comma-separated list, those of the user's `own` among them.
 ///
 /// # Errors
 /// Usage error that suggests near names.
-pub fn indices(names: &str) -> Result<Vec<Index>> {
+pub fn indices(names: &str, own: &[Index]) -> Result<Vec<Index>> {
     let names: Vec<&str> = names.split(',').map(str::trim).filter(|n| !n.is_empty()).collect();
     if names.is_empty() {
         return Err(Error::usage("no index is given; name one (NDVI,BSI), or see `regrow index --list`"));
     }
-    names.into_iter().map(Index::find).collect()
+    names.into_iter().map(|n| find(n, own)).collect()
+}
+
+/// The index of a name: the user's own, else the program's.
+///
+/// # Errors
+/// Usage error that suggests near names.
+pub fn find(name: &str, own: &[Index]) -> Result<Index> {
+    let all: Vec<&str> = own.iter().map(|i| i.name.as_str()).collect();
+    match own.iter().find(|i| i.name == name) {
+        Some(index) => Ok(index.clone()),
+        None if own.is_empty() => Index::find(name),
+        None => {
+            Index::find(name).map_err(|e| Error::usage(format!("{} (--indices has {})", e.message(), all.join(", "))))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -160,8 +183,8 @@ mod tests {
 
     #[test]
     fn lists_of_indices_are_checked_by_name() {
-        assert_eq!(indices("NDVI, BSI").unwrap().len(), 2);
-        assert!(indices("NDVI,NVDI").unwrap_err().to_string().contains("NDVI"));
-        assert!(indices(",").is_err());
+        assert_eq!(indices("NDVI, BSI", &[]).unwrap().len(), 2);
+        assert!(indices("NDVI,NVDI", &[]).unwrap_err().to_string().contains("NDVI"));
+        assert!(indices(",", &[]).is_err());
     }
 }

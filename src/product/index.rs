@@ -11,13 +11,13 @@ use super::{Artifact, Context, Product};
 use crate::analysis::formula::Formula;
 use crate::analysis::index::{BandMeans, IndexAnalysis};
 use crate::engine::{Handle, OutBand, Outcome, Pass};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::io::table::{self, Table};
 use crate::raster::Ramp;
 use crate::scene::Entered;
 use crate::spectral::build::{CATALOGUE_SOURCE, Origin};
 use crate::spectral::named::NAMED;
-use crate::spectral::{Builder, Index, Settings};
+use crate::spectral::{Builder, Index, Settings, catalogue};
 use crate::vector::ZoneIndex;
 
 /// What `index` computes and where it goes.
@@ -56,15 +56,26 @@ pub fn add(
     files.check(&[&scene.scene], context)?;
     let mut builder = Builder::new(settings_for(&scene.scene, &options.settings));
     let mut nodes = Vec::with_capacity(options.indices.len());
-    let mut scale_free = true;
+    let (mut scale_free, mut needs_scale) = (true, String::new());
     for index in &options.indices {
         nodes.push(builder.add(index, &lookup(&scene.scene, 0)).map_err(of_scene(&scene.scene))?);
-        scale_free &= index.is_scale_free()?;
+        let free = index.is_scale_free()?;
+        if scale_free && !free {
+            needs_scale.clone_from(&index.name);
+        }
+        scale_free &= free;
+        if index.origin == Origin::User {
+            let reference = if index.source.is_empty() { "none stated" } else { &index.source };
+            context.notes.decide(&format!("{}: {} (reference: {reference})", index.name, index.formula));
+        }
     }
     if builder.graph.inputs().is_empty() {
         return Err(Error::usage("the expression reads no band; use band letters (N, R) or names (nir, red)"));
     }
-    let reads = bind(pass, &[scene], &builder.graph, scale_free)?;
+    let reads = bind(pass, &[scene], &builder.graph, scale_free).map_err(|e| match e.kind() {
+        Kind::Input if !scale_free => e.context(format!("{needs_scale} needs reflectance")),
+        _ => e,
+    })?;
     let bands: Vec<OutBand> = options.indices.iter().map(band).collect();
     let sink = output::raster(&options.output, pass.grid(), &bands, (0..bands.len()).collect(), context)?;
     let formula = Formula::new(&builder.graph, &nodes, reads);
@@ -89,12 +100,17 @@ fn band(index: &Index) -> OutBand {
 fn citations(indices: &[Index]) -> Vec<&'static str> {
     let mut found = Vec::new();
     for index in indices {
-        let source = match index.origin {
-            Origin::Named => NAMED.iter().find(|n| n.name == index.name).map(|n| n.source),
-            Origin::Catalogue => Some(CATALOGUE_SOURCE),
-            Origin::Expression => None,
+        let published = catalogue::entries().iter().find(|e| e.name == index.name).map(|e| e.reference.as_str());
+        let sources = match index.origin {
+            Origin::Named => [NAMED.iter().find(|n| n.name == index.name).map(|n| n.source), None],
+            Origin::Catalogue => [published, Some(CATALOGUE_SOURCE)],
+            Origin::Expression | Origin::User => [None, None],
         };
-        found.extend(source.filter(|s| !found.contains(s)));
+        for source in sources.into_iter().flatten() {
+            if !found.contains(&source) {
+                found.push(source);
+            }
+        }
     }
     found
 }

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod document;
 pub mod estimate;
 pub mod figures;
+pub mod indices;
 pub mod judge;
 pub mod layout;
 pub mod notes;

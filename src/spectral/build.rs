@@ -18,6 +18,8 @@ pub enum Origin {
     Catalogue,
     /// Typed by the user, evaluated raw.
     Expression,
+    /// From the user's file of indices, within its range.
+    User,
 }
 
 /// An index ready to be built.
@@ -25,12 +27,16 @@ pub enum Origin {
 pub struct Index {
     /// Name; describes the output band.
     pub name: String,
+    /// Name in full; empty where there is none.
+    pub title: String,
     /// Formula in the expression language.
     pub formula: String,
     /// Conditions outside which a pixel is nodata.
     pub guards: Vec<(String, Rule)>,
     /// Valid range; values outside are nodata.
     pub range: Option<(f64, f64)>,
+    /// Constants of its own: names the catalogue does not know, or other defaults.
+    pub constants: BTreeMap<String, f64>,
     /// Application domain.
     pub domain: String,
     /// Source of the method.
@@ -52,9 +58,12 @@ impl Index {
     /// Usage error that suggests the nearest names.
     pub fn find(name: &str) -> Result<Self> {
         let (raw, bare) = name.strip_prefix(RAW_PREFIX).map_or((false, name), |b| (true, b));
+        let entry = catalogue::entries().iter().find(|e| e.name == bare);
         if let Some(n) = NAMED.iter().find(|n| !raw && n.name == bare) {
             return Ok(Self {
                 name: n.name.to_owned(),
+                title: entry.map_or_else(String::new, |e| e.title.clone()),
+                constants: BTreeMap::new(),
                 formula: n.formula.to_owned(),
                 guards: n.guards.iter().map(|&(e, r)| (e.to_owned(), r)).collect(),
                 range: n.range,
@@ -63,14 +72,16 @@ impl Index {
                 origin: Origin::Named,
             });
         }
-        if let Some(e) = catalogue::entries().iter().find(|e| e.name == bare) {
+        if let Some(e) = entry {
             return Ok(Self {
                 name: e.name.clone(),
+                title: e.title.clone(),
+                constants: BTreeMap::new(),
                 formula: e.formula.clone(),
                 guards: Vec::new(),
                 range: None,
                 domain: e.domain.clone(),
-                source: CATALOGUE_SOURCE.to_owned(),
+                source: format!("{}; {CATALOGUE_SOURCE}", e.reference),
                 origin: Origin::Catalogue,
             });
         }
@@ -88,6 +99,8 @@ impl Index {
     pub fn expression(name: &str, text: &str) -> Self {
         Self {
             name: name.to_owned(),
+            title: String::new(),
+            constants: BTreeMap::new(),
             formula: text.to_owned(),
             guards: Vec::new(),
             range: None,
@@ -111,7 +124,7 @@ impl Index {
             let same = |a: Option<f64>, b: Option<f64>| a.filter(|_| a == b);
             let degree = match node {
                 AstNode::Number(_) => Some(0.0),
-                AstNode::Name(n, _) if catalogue::is_constant(n) => Some(0.0),
+                AstNode::Name(n, _) if self.has_constant(n) => Some(0.0),
                 AstNode::Name(n, _) if matches!(n.as_str(), "T" | "T1" | "T2") || n.starts_with('k') => None,
                 AstNode::Name(..) => Some(1.0),
                 AstNode::Unary(Unary::Neg | Unary::Abs, a) => of(*a),
@@ -130,6 +143,37 @@ impl Index {
             degrees.push(degree);
         }
         Ok(degrees.last() == Some(&Some(0.0)))
+    }
+
+    /// Whether a name in the formula is a constant.
+    #[must_use]
+    pub fn has_constant(&self, name: &str) -> bool {
+        self.constants.contains_key(name) || catalogue::is_constant(name)
+    }
+
+    /// The default of a constant: its own, else the catalogue's for this index.
+    #[must_use]
+    pub fn default_of(&self, constant: &str) -> Option<f64> {
+        self.constants.get(constant).copied().or_else(|| catalogue::default_of(constant, &self.name))
+    }
+
+    /// Constants the formula reads, those of its kernel included.
+    ///
+    /// # Errors
+    /// Where the formula does not parse.
+    pub fn constants(&self) -> Result<Vec<String>> {
+        let ast = Ast::parse(&self.formula)?;
+        let mut found: Vec<String> = Vec::new();
+        for name in ast.names() {
+            let kernel = catalogue::kernel_operands(name);
+            let parts = kernel.map_or([Some(name), None, None], |(a, b)| [Some("sigma"), Some(a), Some(b)]);
+            for part in parts.into_iter().flatten().filter(|p| self.has_constant(p)) {
+                if !found.iter().any(|f| f == part) {
+                    found.push(part.to_owned());
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Letters of the bands the formula reads.
@@ -159,7 +203,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Up to three of `known` that a mistyped `name` may have meant.
-fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(super) fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut scored: Vec<(usize, &str)> = known
         .map(|k| {
             let case = strsim::damerau_levenshtein(&k.to_lowercase(), &name.to_lowercase());
@@ -196,17 +240,18 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Adds a constant as a user writes it, `L=0.5`.
+    /// Adds a constant as a user writes it, `L=0.5`; the catalogue knows its name, or one of `indices` does.
     ///
     /// # Errors
     /// Usage error where it is not `NAME=VALUE`, no constant has the name, or the value is not finite.
-    pub fn set(&mut self, text: &str) -> Result<()> {
+    pub fn set(&mut self, text: &str, indices: &[Index]) -> Result<()> {
         let (name, value) = text
             .split_once('=')
             .ok_or_else(|| Error::usage(format!("constant {text:?}: expected NAME=VALUE, such as L=0.5")))?;
         let name = name.trim();
-        if !catalogue::is_constant(name) {
-            let all: Vec<_> = catalogue::CONSTANTS.iter().map(|c| c.0).collect();
+        let own = || indices.iter().flat_map(|i| i.constants.keys());
+        if !catalogue::is_constant(name) && !own().any(|c| c == name) {
+            let all: Vec<_> = catalogue::CONSTANTS.iter().map(|c| c.0).chain(own().map(String::as_str)).collect();
             return Err(Error::usage(format!("constant {name:?} is not known; there are {}", all.join(" "))));
         }
         match value.trim().parse::<f64>() {
@@ -243,9 +288,9 @@ impl Builder {
     /// Usage error with the column where the formula does not parse; input error that lists the bands that are missing
     /// and the names nobody knows.
     pub fn add(&mut self, index: &Index, bands: BandLookup<'_>) -> Result<NodeId> {
-        let mut value = self.formula(&index.formula, &index.name, bands)?;
+        let mut value = self.formula(&index.formula, index, bands)?;
         for (expression, rule) in &index.guards {
-            let guarded = self.formula(expression, &index.name, bands)?;
+            let guarded = self.formula(expression, index, bands)?;
             let valid = self.valid(guarded, *rule);
             value = self.keep(valid, value);
         }
@@ -295,8 +340,8 @@ impl Builder {
         }
     }
 
-    fn formula(&mut self, text: &str, index: &str, bands: BandLookup<'_>) -> Result<NodeId> {
-        let ast = Ast::parse(text).map_err(|e| e.context(index))?;
+    fn formula(&mut self, text: &str, index: &Index, bands: BandLookup<'_>) -> Result<NodeId> {
+        let ast = Ast::parse(text).map_err(|e| e.context(&index.name))?;
         let mut names: BTreeMap<&str, NodeId> = BTreeMap::new();
         let mut missing: Vec<String> = Vec::new();
         let mut unknown: Vec<&str> = Vec::new();
@@ -310,14 +355,15 @@ impl Builder {
             }
         }
         if !unknown.is_empty() {
-            return Err(unknown_names(index, &ast, &unknown));
+            return Err(unknown_names(&index.name, &ast, &unknown));
         }
         if !missing.is_empty() {
             missing.sort();
             missing.dedup();
             let have: Vec<_> = catalogue::BANDS.iter().filter(|b| bands(b).is_some()).copied().collect();
             return Err(Error::input(format!(
-                "{index}: the scene has no band {}; it has {}; name bands with --bands ROLE=N",
+                "{}: the scene has no band {}; it has {}; name bands with --bands ROLE=N",
+                index.name,
                 missing.join(", "),
                 if have.is_empty() { "none with a known role".to_owned() } else { have.join(" ") }
             )));
@@ -337,11 +383,11 @@ impl Builder {
         ids.last().copied().ok_or_else(|| Error::bug("an expression parsed to nothing"))
     }
 
-    fn name(&mut self, name: &str, index: &str, bands: BandLookup<'_>) -> Result<Found> {
+    fn name(&mut self, name: &str, index: &Index, bands: BandLookup<'_>) -> Result<Found> {
         if let Some(input) = bands(name) {
             return Ok(Found::Node(self.graph.input(&input)));
         }
-        if catalogue::is_constant(name) {
+        if index.has_constant(name) {
             let value = self.constant(name, index)?;
             return Ok(Found::Node(self.graph.constant(value)));
         }
@@ -356,21 +402,22 @@ impl Builder {
         Ok(if catalogue::BANDS.contains(&name) { Found::Missing(vec![name.to_owned()]) } else { Found::Unknown })
     }
 
-    fn constant(&self, name: &str, index: &str) -> Result<f64> {
+    fn constant(&self, name: &str, index: &Index) -> Result<f64> {
         let set = self.settings.constants.get(name).copied();
-        set.or_else(|| catalogue::default_of(name, index))
+        set.or_else(|| index.default_of(name))
             .or_else(|| self.settings.wavelengths.and_then(|w| w.constant(name)))
             .ok_or_else(|| {
                 Error::usage(format!(
-                    "{index}: constant {name} has no default{}; give it with --const {name}=VALUE",
+                    "{}: constant {name} has no default{}; give it with --const {name}=VALUE",
+                    index.name,
                     if name.starts_with("lambda") { " and the sensor is not known" } else { "" }
                 ))
             })
     }
 
     /// k(a, b). For kNDVI the default σ of the RBF kernel is the mean of both bands, pixel by pixel.
-    fn kernel(&mut self, a: NodeId, b: NodeId, index: &str) -> Result<NodeId> {
-        let set = self.settings.constants.get("sigma").copied();
+    fn kernel(&mut self, a: NodeId, b: NodeId, index: &Index) -> Result<NodeId> {
+        let set = self.settings.constants.get("sigma").or_else(|| index.constants.get("sigma")).copied();
         let (c, p) = (self.constant("c", index)?, self.constant("p", index)?);
         let g = &mut self.graph;
         Ok(match self.settings.kernel {
@@ -384,7 +431,7 @@ impl Builder {
             Kernel::Rbf if a == b => g.constant(1.0),
             Kernel::Rbf => {
                 let sigma = match set {
-                    None if index == "kNDVI" => {
+                    None if index.name == "kNDVI" => {
                         let (sum, half) = (g.binary(Binary::Add, a, b), g.constant(0.5));
                         g.binary(Binary::Mul, half, sum)
                     }
@@ -497,9 +544,9 @@ mod tests {
         let savi = Index::find("SAVI").unwrap();
         assert!((value(&savi, 0.5, 0.1, 0.0) - 1.5 * 0.4 / 1.1).abs() < 1e-15);
         let mut settings = Settings::default();
-        settings.set("L=0.25").unwrap();
+        settings.set("L=0.25", &[]).unwrap();
         assert_eq!(settings.constants["L"], 0.25);
-        assert!(settings.set("Q=1").is_err() && settings.set("L=inf").is_err() && settings.set("L").is_err());
+        assert!(["Q=1", "L=inf", "L"].iter().all(|bad| settings.set(bad, &[]).is_err()));
     }
 
     #[test]

@@ -11,6 +11,10 @@ pub struct Entry {
     pub domain: String,
     /// Formula as the catalogue writes it.
     pub formula: String,
+    /// Name in full.
+    pub title: String,
+    /// Where the index was published.
+    pub reference: String,
 }
 
 /// All entries, in the order of the catalogue.
@@ -22,7 +26,14 @@ pub fn entries() -> &'static [Entry] {
             csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(include_str!("catalogue.csv").as_bytes());
         let field = |r: &csv::StringRecord, i: usize| r.get(i).unwrap_or_default().to_owned();
         let records = reader.records().filter_map(Result::ok);
-        records.map(|r| Entry { name: field(&r, 0), domain: field(&r, 1), formula: field(&r, 3) }).collect()
+        let entry = |r: csv::StringRecord| Entry {
+            name: field(&r, 0),
+            domain: field(&r, 1),
+            formula: field(&r, 3),
+            title: field(&r, 4),
+            reference: field(&r, 5),
+        };
+        records.map(entry).collect()
     })
 }
 
@@ -118,6 +129,7 @@ mod tests {
     fn every_formula_parses_and_uses_known_names() {
         assert_eq!(entries().len(), 280);
         for e in entries() {
+            assert!(!e.title.is_empty() && e.reference.starts_with("http"), "{e:?}");
             for name in Ast::parse(&e.formula).unwrap().names() {
                 let known = BANDS.contains(&name) || is_constant(name) || kernel_operands(name).is_some();
                 assert!(known, "{}: {name}", e.name);
