@@ -168,7 +168,7 @@ fn visible_indices_of_drones_need_no_scale_unless_they_are_sums() {
     }
     let tgi = folder.name("tgi.tif");
     let (code, _, err) = index(&["VARI,TGI", &photo, "--bands", roles, "-o", &tgi]);
-    assert!(code == 3 && err.contains("TGI needs reflectance") && err.contains("--scale"), "{err}");
+    assert!(code == 3 && err.contains("TGI needs reflectance") && err.contains("--scale 0.0039"), "{err}");
     made(&["TGI", &photo, "--bands", roles, "--scale", "0.00392156862745098", "-o", &tgi]);
     let [r, g, b] = pixels[0].map(|v| f64::from(v) / 255.0);
     near(bands(&tgi)[0].1[0], -0.5 * (190.0 * (r - g) - 120.0 * (r - b)));

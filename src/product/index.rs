@@ -13,7 +13,7 @@ use crate::analysis::index::{BandMeans, IndexAnalysis};
 use crate::engine::{Handle, OutBand, Outcome, Pass};
 use crate::error::{Error, Kind, Result};
 use crate::io::table::{self, Table};
-use crate::raster::Ramp;
+use crate::raster::{Dtype, Ramp};
 use crate::scene::Entered;
 use crate::spectral::build::{CATALOGUE_SOURCE, Origin};
 use crate::spectral::named::NAMED;
@@ -73,7 +73,11 @@ pub fn add(
         return Err(Error::usage("the expression reads no band; use band letters (N, R) or names (nir, red)"));
     }
     let reads = bind(pass, &[scene], &builder.graph, scale_free).map_err(|e| match e.kind() {
-        Kind::Input if !scale_free => e.context(format!("{needs_scale} needs reflectance")),
+        Kind::Input if !scale_free => {
+            let bytes = scene.scene.bands.iter().any(|b| b.source.bands()[b.band].dtype == Dtype::U8);
+            let hint = if bytes { " (of 8-bit photos about --scale 0.00392157)" } else { "" };
+            e.context(format!("{needs_scale} needs reflectance{hint}"))
+        }
         _ => e,
     })?;
     let bands: Vec<OutBand> = options.indices.iter().map(band).collect();
