@@ -12,6 +12,7 @@ use crate::engine::{Limits, Pass, Progress};
 use crate::error::{Error, Result, mask_secrets};
 use crate::grid::{Crs, Grid};
 use crate::product::{Context, Notes};
+use crate::scene::sensor::Sensors;
 use crate::scene::{Alignment, BandMap, Encoding, Maskings, Scene, SceneOptions};
 
 /// Options of every verb.
@@ -154,6 +155,9 @@ pub struct SceneArgs {
     /// Acquisition dates, a line each (YYYY-MM-DD), where neither metadata nor names tell
     #[arg(long, value_name = "FILE")]
     pub dates: Option<PathBuf>,
+    /// Sensors besides the built-in ones, as `regrow sensors --show` prints them
+    #[arg(long, value_name = "FILE", value_parser = sensors)]
+    pub sensors: Option<Sensors>,
     /// Which extent to take where inputs differ but their pixels coincide
     #[arg(long, value_name = "intersection|first|union")]
     pub align: Option<Alignment>,
@@ -194,6 +198,7 @@ impl SceneArgs {
             align: self.align,
             nodata: common.nodata,
             assume_crs: common.assume_crs.clone(),
+            sensors: self.sensors.clone().unwrap_or_default(),
             bbox: common.bbox,
         }
     }
@@ -246,6 +251,10 @@ fn scale(text: &str) -> Result<Encoding, String> {
         Encoding::Number(s) if s <= 0.0 => Err("a scale is a number above 0".to_owned()),
         other => Ok(other),
     }
+}
+
+fn sensors(text: &str) -> Result<Sensors, String> {
+    Sensors::with_file(Path::new(text)).map_err(|e| e.message().to_owned())
 }
 
 fn metres(text: &str) -> Result<f64, String> {

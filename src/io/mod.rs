@@ -15,6 +15,7 @@ pub mod sidecar;
 mod sniff;
 pub mod style;
 pub mod table;
+pub mod tree;
 pub mod vector;
 
 pub use open::{open_part, open_raster};

@@ -37,6 +37,9 @@ pub fn open_raster(path: &Path) -> Result<Arc<dyn Source>> {
             "{name}: it is {format}, which names other files and is not followed; convert it: gdal_translate IN OUT.tif"
         ))),
         What::Other(text) => Err(Error::input(format!("{name}: {text}"))),
+        What::Zip | What::Tar => Err(Error::input(format!(
+            "{name}: it is an archive, not a raster; give it as a scene, without a role, or unpack it"
+        ))),
         What::Unknown => {
             Err(Error::input(format!("{name}: not a raster of a known format; GeoTIFF and JPEG 2000 are read")))
         }
@@ -59,6 +62,7 @@ pub fn open_part(name: &str, path: &Path, at: u64, len: u64) -> Result<Arc<dyn S
             Err(part.bad(format!("it is {format}, which is not read inside an archive; unpack it")))
         }
         What::Other(text) => Err(part.bad(text)),
+        What::Zip | What::Tar => Err(part.bad("it is an archive in an archive; unpack it")),
         What::Unknown => Err(part.bad("not a raster of a known format")),
     }
 }

@@ -14,6 +14,10 @@ pub(super) enum What {
     Raster(&'static str),
     /// A file that lists other rasters and is not followed.
     Mosaic(&'static str),
+    /// A zip archive.
+    Zip,
+    /// A tar archive.
+    Tar,
     /// Something else, in words, with the remedy.
     Other(&'static str),
     /// Nothing that is known.
@@ -46,7 +50,8 @@ pub(super) fn what(head: &[u8]) -> What {
         (b"DSAA", What::Raster("Surfer grid")),
         (b"DSBB", What::Raster("Surfer grid")),
         (b"version https://git-lfs", What::Other("it is a Git LFS pointer, not the data; run git lfs pull")),
-        (b"PK\x03\x04", What::Other("it is a ZIP archive, not a raster; name the scene or unpack it")),
+        (b"PK\x03\x04", What::Zip),
+        (b"PK\x05\x06", What::Zip),
         (b"\x1f\x8b", What::Other("it is a gzip file, not a raster; unpack it")),
         (b"SQLite format 3", What::Other("it is an SQLite file (GeoPackage?), not a raster")),
         (b"%PDF", What::Other("it is a PDF, not a raster")),
@@ -56,6 +61,9 @@ pub(super) fn what(head: &[u8]) -> What {
     }
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
         return What::Raster("WebP");
+    }
+    if head.get(257..262) == Some(b"ustar") {
+        return What::Tar;
     }
     text(&String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase())
 }

@@ -49,7 +49,10 @@ roles! {
     Thermal2 "lwir12" "T2" [] "Thermal 2, 11.5-12.5 µm, kelvin.";
     Scl "scl" "" [] "Sentinel-2 scene classification.";
     QaPixel "qa_pixel" "" ["qa"] "Landsat Collection 2 QA_PIXEL bit flags.";
+    QaRadsat "qa_radsat" "" ["radsat"] "Landsat Collection 2 QA_RADSAT bit flags: saturated bands.";
     Fmask "fmask" "" [] "HLS Fmask bit flags.";
+    Udm2 "udm2" "" [] "PlanetScope usable data mask, version 2: band 1 is 1 where the pixel is clear.";
+    Mask "mask" "" [] "A mask of the user: any value but 0 is invalid.";
     Value "value" "" [] "A ready-made quantity, such as an index.";
 }
 
@@ -57,7 +60,13 @@ impl Role {
     /// True for class and bit-flag bands, which are never scaled nor interpolated.
     #[must_use]
     pub fn is_categorical(self) -> bool {
-        matches!(self, Self::Scl | Self::QaPixel | Self::Fmask)
+        matches!(self, Self::Scl | Self::QaPixel | Self::QaRadsat | Self::Fmask | Self::Udm2 | Self::Mask)
+    }
+
+    /// True for surface temperature in kelvin.
+    #[must_use]
+    pub fn is_thermal(self) -> bool {
+        matches!(self, Self::Thermal | Self::Thermal1 | Self::Thermal2)
     }
 
     /// The role a band description names outright (`"red"`, `"B04"` is not one), or nothing. Never a guess.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::grid::Crs;
-use crate::raster::{Placed, Source};
+use crate::raster::{Around, Source};
 
 /// `source` in `crs` where its file states none; a CRS that the file states is kept, and the warning says so.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn place(source: Arc<dyn Source>, crs: &Crs) -> (Arc<dyn Source>, Option<Str
         }
         None => {
             let grid = source.grid().clone().with_crs(Some(crs.clone()));
-            (Arc::new(Placed::new(source, grid)), None)
+            (Around::placed(source, grid), None)
         }
     }
 }

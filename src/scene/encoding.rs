@@ -4,13 +4,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::options::{Encoding, SceneOptions};
-use super::sensor::{Product, Sensor};
+use super::sensor::Sensor;
 use super::{Quantity, SceneBand};
 use crate::error::{Error, Result};
 use crate::raster::{Band, Role, Source};
 
-/// Stored Sentinel-2 offset from processing baseline 04.00 on.
+/// Stored Sentinel-2 offset from processing baseline 04.00 on, where no product states another.
 const BOA_ADD_OFFSET: f64 = -1000.0;
+
+/// Scale and offset that the metadata of a product state for a band.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stated {
+    /// Scale to the physical quantity.
+    pub(super) scale: f64,
+    /// Offset to the physical quantity.
+    pub(super) offset: f64,
+    /// Who says so.
+    pub(super) why: String,
+}
 
 /// A band with its encoding, and the decision in words.
 pub(super) struct Resolved {
@@ -39,7 +50,8 @@ pub(super) fn resolve(
     source: &Arc<dyn Source>,
     index: usize,
     role: Role,
-    sensor: Option<Sensor>,
+    sensor: Option<&Sensor>,
+    stated: Option<&Stated>,
     options: &SceneOptions,
 ) -> Result<Resolved> {
     let band = &source.bands()[index];
@@ -64,7 +76,10 @@ pub(super) fn resolve(
         }
         return Ok(made(1.0, 0.0, Quantity::Physical, "classes, never scaled".into(), false));
     }
-    let base = base(source.as_ref(), band, role, sensor, options, &place)?;
+    let base = match stated {
+        Some(s) => Base { scale: Some(s.scale), offset: s.offset, why: s.why.clone(), assumed: false },
+        None => base(source.as_ref(), band, role, sensor, options, &place)?,
+    };
     let (scale, mut why) = match options.scale {
         Encoding::Auto => (base.scale, base.why.clone()),
         Encoding::Apply if base.scale.is_none() => {
@@ -105,13 +120,14 @@ fn base(
     source: &dyn Source,
     band: &Band,
     role: Role,
-    sensor: Option<Sensor>,
+    sensor: Option<&Sensor>,
     options: &SceneOptions,
     place: &str,
 ) -> Result<Base> {
     let known = |scale: f64, offset: f64, why: String| Base { scale: Some(scale), offset, why, assumed: false };
     let stated = options.boa_offset != Encoding::Auto || !matches!(options.offset, Encoding::Auto | Encoding::Apply);
-    let shifted = matches!(sensor.map(|s| s.product), Some(Product::Sentinel2 { baseline: Some(400..) }));
+    let by_baseline = sensor.and_then(Sensor::stored_offset);
+    let shifted = by_baseline.is_some_and(|offset| offset != 0.0);
     if shifted && !stated && !band.dtype.is_float() && band.offset == 0.0 && role != Role::Value {
         return Err(Error::input(format!(
             "{place}: {} stores reflectance with an offset, and the file states none; give --boa-offset apply (-1000), \
@@ -125,34 +141,30 @@ fn base(
     if band.dtype.is_float() || role == Role::Value {
         return Ok(known(1.0, 0.0, "the file states no scale; values are the quantity".into()));
     }
-    let thermal = matches!(role, Role::Thermal | Role::Thermal1 | Role::Thermal2);
-    Ok(match sensor.map(|s| (s.product, s.name())) {
-        Some((Product::LandsatC2, name)) if thermal => known(0.003_418_02, 149.0, format!("kelvin of {name}")),
-        Some((Product::LandsatC2, name)) => known(2.75e-5, -0.2, format!("reflectance of {name}")),
-        Some((Product::Hls, name)) if !thermal => known(1e-4, 0.0, format!("reflectance of {name}")),
-        // Baselines below 04.00 have no offset; from 04.00 on the check above has seen to it that one is stated.
-        Some((Product::Sentinel2 { baseline: Some(_) }, name)) => known(1e-4, 0.0, format!("reflectance of {name}")),
-        _ if options.boa_offset != Encoding::Auto => known(1e-4, 0.0, "Sentinel-2 by --boa-offset".into()),
-        _ if options.scale == Encoding::Auto && landsat_name(source, band) => {
-            return Err(Error::input(format!(
-                "{place}: named like surface reflectance of Landsat Collection 2, but nothing states its scale; give --scale \
-                 2.75e-5 --offset -0.2 if it is"
-            )));
-        }
-        _ => Base { scale: None, offset: 0.0, why: "integers of unknown scale, ratios only".into(), assumed: true },
-    })
+    // What a sensor says of its baselines is settled by now: with an offset it is stated, or none applies.
+    if let (Some(s), Some(_)) = (sensor, by_baseline) {
+        let (scale, offset) = s.encoding(role);
+        let what = if role.is_thermal() { "kelvin" } else { "reflectance" };
+        return Ok(known(scale, offset, format!("{what} of {}", s.name())));
+    }
+    if options.boa_offset != Encoding::Auto {
+        return Ok(known(1e-4, 0.0, "Sentinel-2 by --boa-offset".into()));
+    }
+    if options.scale == Encoding::Auto && landsat_name(source, band) {
+        return Err(Error::input(format!(
+            "{place}: named like surface reflectance of Landsat Collection 2, but nothing states its scale; give --scale \
+             2.75e-5 --offset -0.2 if it is"
+        )));
+    }
+    Ok(Base { scale: None, offset: 0.0, why: "integers of unknown scale, ratios only".into(), assumed: true })
 }
 
 /// `--nodata`, else the file's, else the product's fill value.
-fn nodata(band: &Band, role: Role, sensor: Option<Sensor>, options: &SceneOptions) -> Option<f64> {
+fn nodata(band: &Band, role: Role, sensor: Option<&Sensor>, options: &SceneOptions) -> Option<f64> {
     if role.is_categorical() {
         return band.nodata;
     }
-    let fill = |s: Sensor| match s.product {
-        Product::Hls => -9999.0,
-        Product::LandsatC2 | Product::Sentinel2 { .. } => 0.0,
-    };
-    let by_product = || sensor.filter(|_| !band.dtype.is_float() && role != Role::Value).map(fill);
+    let by_product = || sensor.filter(|_| !band.dtype.is_float() && role != Role::Value)?.fill;
     options.nodata.or(band.nodata).or_else(by_product)
 }
 

@@ -1,4 +1,4 @@
-//! What may be opened: local regular files, plain or under a role (`nir=b8.tif`).
+//! What may be opened: local regular files, plain or under a role (`nir=b8.tif`), and folders of products.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,15 @@ use crate::raster::Role;
 /// Usage error for an empty name and `-`; input error for remote sources, folders, missing files and whatever is not a
 /// regular file (devices, pipes), which must not be read from.
 pub fn local_file(input: impl AsRef<OsStr>) -> Result<PathBuf> {
+    let path = local(input)?;
+    if path.is_dir() {
+        return Err(Error::input(format!("{}: is a folder, expected a file; name the file", path.display())));
+    }
+    Ok(path)
+}
+
+/// As [`local_file`], or a folder.
+fn local(input: impl AsRef<OsStr>) -> Result<PathBuf> {
     let path = Path::new(input.as_ref());
     let text = path.to_string_lossy();
     if text.is_empty() {
@@ -27,12 +36,7 @@ pub fn local_file(input: impl AsRef<OsStr>) -> Result<PathBuf> {
         std::io::ErrorKind::NotFound => Error::input(format!("{text}: no such file; check the path")),
         _ => Error::input(format!("{text}: cannot be opened: {e}")),
     })?;
-    if kind.is_dir() {
-        return Err(Error::input(format!(
-            "{text}: is a folder, and product folders are not built in yet; name its bands: red=FILE nir=FILE"
-        )));
-    }
-    if !kind.is_file() {
+    if !kind.is_file() && !kind.is_dir() {
         return Err(Error::input(format!("{text}: is not a regular file (a device or pipe); name a file")));
     }
     Ok(path.to_owned())
@@ -41,7 +45,7 @@ pub fn local_file(input: impl AsRef<OsStr>) -> Result<PathBuf> {
 /// An input as the user wrote it, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Input {
-    /// A raster whose bands tell their roles.
+    /// A raster whose bands tell their roles, or a product: a folder, an archive or an item of a catalogue.
     Plain(PathBuf),
     /// A raster of one role.
     Named(Role, PathBuf),
@@ -55,7 +59,7 @@ impl Input {
             Some((role, file)) if word(role) && !Path::new(text).exists() => {
                 Ok(Self::Named(role.parse()?, local_file(file)?))
             }
-            _ => Ok(Self::Plain(local_file(text)?)),
+            _ => Ok(Self::Plain(local(text)?)),
         }
     }
 }

@@ -9,7 +9,8 @@ mod mask;
 mod moved;
 mod open;
 pub mod options;
-mod sensor;
+mod product;
+pub mod sensor;
 mod stack;
 pub mod target;
 mod told;
@@ -75,6 +76,10 @@ pub struct Scene {
     pub decisions: Vec<String>,
     /// What the user should know about the files.
     pub warnings: Vec<String>,
+    /// What the product is, where the scene is one (`Sentinel-2 level 2A of baseline 05.10`).
+    pub product: Option<String>,
+    /// Bands of the product that cannot be read, and why: an error only where one is asked for.
+    pub unusable: Vec<(Role, Error)>,
     /// The bands of the files in words (`1 "SR_B4" uint16`), for messages about roles that are missing.
     pub listing: Vec<String>,
 }
@@ -87,12 +92,16 @@ impl Scene {
     /// Input error that lists the bands there are and shows `--bands`.
     pub fn band(&self, role: Role) -> Result<&SceneBand> {
         let with = |role: Role| self.bands.iter().find(|b| b.role == role);
-        let stand_in = match role {
+        let stand_in = || match role {
             Role::Nir => with(Role::Nir08),
             Role::Nir08 => with(Role::Nir),
             _ => None,
         };
-        with(role).or(stand_in).ok_or_else(|| {
+        // A band that the product has, but that cannot be read, is not quietly replaced by another.
+        if let Some((_, e)) = self.unusable.iter().find(|(r, _)| *r == role) {
+            return Err(e.clone());
+        }
+        with(role).or_else(stand_in).ok_or_else(|| {
             let known: Vec<_> = self.bands.iter().map(|b| b.role.name()).collect();
             Error::input(format!(
                 "{}: no band has role {role}; roles known: {}; bands of the file: {}; name it with --bands {role}=N or \
@@ -118,8 +127,7 @@ impl Scene {
                 self.name
             )));
         }
-        let reflectance =
-            !role.is_categorical() && !matches!(role, Role::Value | Role::Thermal | Role::Thermal1 | Role::Thermal2);
+        let reflectance = !role.is_categorical() && role != Role::Value && !role.is_thermal();
         Ok(Channel { valid: reflectance.then_some(-0.2..=1.6), ..Self::unbounded(b, role, prefix, masks) })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Scene;
 use crate::error::Result;
 use crate::grid::Grid;
-use crate::raster::{Placed, Source};
+use crate::raster::{Around, Source};
 
 impl Scene {
     /// The scene with all its bands and masks moved by `cols` and `rows` pixels of its grid; pixels are not resampled.
@@ -22,7 +22,7 @@ impl Scene {
             if let Some((_, placed)) = known.iter().find(|(s, _)| Arc::ptr_eq(s, source)) {
                 return Ok(Arc::clone(placed));
             }
-            let placed: Arc<dyn Source> = Arc::new(Placed::new(Arc::clone(source), moved(source.grid(), by)?));
+            let placed: Arc<dyn Source> = Around::placed(Arc::clone(source), moved(source.grid(), by)?);
             known.push((Arc::clone(source), Arc::clone(&placed)));
             Ok(placed)
         };

@@ -1,22 +1,36 @@
 //! Opening one acquisition: a raster with several bands, or one raster a role.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::input::Input;
 use super::options::SceneOptions;
+use super::encoding::Stated;
+use super::product::{self, Product};
 use super::sensor::Sensor;
 use super::{Scene, assumed, date, encoding, extent, mask, told};
 use crate::error::{Error, Result};
 use crate::raster::{Role, Source};
 
-/// Opens one scene: a raster whose bands tell their roles (or `--bands` does), or named files `red=a.tif nir=b.tif`
-/// that form one scene.
+/// Opens one scene: a product as downloaded (folder, archive, STAC item), a raster whose bands tell their roles (or
+/// `--bands` does), or named files `red=a.tif nir=b.tif` that form one scene.
 ///
 /// # Errors
 /// Usage errors of the inputs and options; input errors of the files, of grids that do not coincide and of encodings that
 /// cannot be known.
 pub fn open(inputs: &[String], options: &SceneOptions) -> Result<Scene> {
     let parsed: Vec<Input> = inputs.iter().map(|i| Input::parse(i)).collect::<Result<_>>()?;
+    if let [Input::Plain(path)] = parsed.as_slice() {
+        let mut scenes = open_path(path, options)?;
+        return match (scenes.pop(), scenes.len()) {
+            (Some(scene), 0) => Ok(scene),
+            (_, others) => Err(Error::input(format!(
+                "{}: holds {} scenes, and this verb takes one; name the folder of one of them",
+                path.display(),
+                others + 1
+            ))),
+        };
+    }
     let mut sources = Vec::with_capacity(parsed.len());
     for input in parsed {
         sources.push(match input {
@@ -25,6 +39,24 @@ pub fn open(inputs: &[String], options: &SceneOptions) -> Result<Scene> {
         });
     }
     from_sources(sources, options)
+}
+
+/// The scenes of one path: of a raster one, of a folder or a collection perhaps several.
+pub(super) fn open_path(path: &Path, options: &SceneOptions) -> Result<Vec<Scene>> {
+    let Some(products) = product::read(path, options)? else {
+        return Ok(vec![from_sources(vec![(None, crate::io::open_raster(path)?)], options)?]);
+    };
+    products
+        .into_iter()
+        .map(|product| match product.plain() {
+            Some(source) => from_sources(vec![(None, source)], options),
+            None => {
+                let mut builder = Builder::new(options);
+                builder.product(product)?;
+                builder.finish()
+            }
+        })
+        .collect()
 }
 
 /// The scene of sources that are open already: one without a role, or several under their roles.
@@ -60,7 +92,10 @@ pub(super) struct Builder<'a> {
     picked: Vec<Picked>,
     admitted: Vec<Arc<dyn Source>>,
     warnings: Vec<String>,
+    decisions: Vec<String>,
     listing: Vec<String>,
+    product: Option<String>,
+    unusable: Vec<(Role, Error)>,
 }
 
 /// A band chosen for a role.
@@ -70,6 +105,7 @@ pub(super) struct Picked {
     pub(super) source: Arc<dyn Source>,
     pub(super) band: usize,
     pub(super) sensor: Option<Sensor>,
+    pub(super) stated: Option<Stated>,
 }
 
 impl<'a> Builder<'a> {
@@ -81,14 +117,46 @@ impl<'a> Builder<'a> {
             picked: Vec::new(),
             admitted: Vec::new(),
             warnings: Vec::new(),
+            decisions: Vec::new(),
             listing: Vec::new(),
+            product: None,
+            unusable: Vec::new(),
+        }
+    }
+
+    /// The bands of a product, whose metadata say what they are.
+    fn product(&mut self, product: Product) -> Result<()> {
+        if self.options.bands.is_some() {
+            return Err(Error::usage(format!(
+                "{}: its metadata name the bands; --bands is for rasters whose bands have no roles",
+                product.name
+            )));
+        }
+        (self.name, self.date, self.product) = (product.name, product.date, Some(product.title));
+        self.decisions.extend(product.decisions);
+        self.warnings.extend(product.warnings);
+        for found in product.bands {
+            match found.source {
+                Ok(source) => {
+                    let source = self.place(source);
+                    self.listing.push(format!("{} {}", found.label, source.bands()[found.band].dtype));
+                    let (role, band) = (found.role, found.band);
+                    self.picked.push(Picked { role, source, band, sensor: found.sensor, stated: found.stated });
+                }
+                Err(e) => self.unusable.push((found.role, e)),
+            }
+        }
+        // Without any band there is no grid: the reason is that of the first.
+        match (self.picked.is_empty(), self.unusable.first()) {
+            (true, Some((_, e))) => Err(e.clone()),
+            _ => Ok(()),
         }
     }
 
     /// A raster whose bands have roles by `--bands`, else by description.
     fn plain(&mut self, source: Arc<dyn Source>) -> Result<()> {
         let source = self.admit(source);
-        let sensor = told::sensor(&source);
+        let sensor = told::sensor(&source, &self.options.sensors);
         let count = source.bands().len();
         if let Some(map) = &self.options.bands {
             for &(role, band) in map.pairs() {
@@ -100,12 +168,12 @@ impl<'a> Builder<'a> {
                         if count == 1 { "" } else { "s" }
                     )));
                 }
-                self.pick(role, &source, band, sensor)?;
+                self.pick(role, &source, band, sensor.clone())?;
             }
         } else {
-            for (i, role) in told::roles(&source, sensor).into_iter().enumerate() {
+            for (i, role) in told::roles(&source, sensor.as_ref()).into_iter().enumerate() {
                 if let Some(role) = role {
-                    self.pick(role, &source, i, sensor)?;
+                    self.pick(role, &source, i, sensor.clone())?;
                 }
             }
         }
@@ -126,18 +194,13 @@ impl<'a> Builder<'a> {
                 source.bands().len()
             )));
         }
-        let sensor = told::sensor(&source);
+        let sensor = told::sensor(&source, &self.options.sensors);
         self.pick(role, &source, 0, sensor)
     }
 
     /// Keeps a source's date, warnings and list of bands; `--assume-crs` applies.
-    pub(super) fn admit(&mut self, mut source: Arc<dyn Source>) -> Arc<dyn Source> {
-        if let Some(crs) = &self.options.assume_crs {
-            let (placed, warning) = assumed::place(source, crs);
-            self.warnings.extend(warning);
-            source = placed;
-        }
-        self.warnings.extend(source.warnings().iter().map(|w| format!("{}: {w}", source.name())));
+    pub(super) fn admit(&mut self, source: Arc<dyn Source>) -> Arc<dyn Source> {
+        let source = self.place(source);
         for (i, band) in source.bands().iter().enumerate() {
             let name = if band.name.is_empty() { "unnamed".to_owned() } else { format!("{:?}", band.name) };
             self.listing.push(format!("{} {name} {}", i + 1, band.dtype));
@@ -147,6 +210,17 @@ impl<'a> Builder<'a> {
         }
         self.date = self.date.take().or_else(|| told::taken(&source));
         self.admitted.push(Arc::clone(&source));
+        source
+    }
+
+    /// Keeps a source's warnings; `--assume-crs` applies.
+    fn place(&mut self, mut source: Arc<dyn Source>) -> Arc<dyn Source> {
+        if let Some(crs) = &self.options.assume_crs {
+            let (placed, warning) = assumed::place(source, crs);
+            self.warnings.extend(warning);
+            source = placed;
+        }
+        self.warnings.extend(source.warnings().iter().map(|w| format!("{}: {w}", source.name())));
         source
     }
 
@@ -166,7 +240,7 @@ impl<'a> Builder<'a> {
                 band + 1
             )));
         }
-        self.picked.push(Picked { role, source: Arc::clone(source), band, sensor });
+        self.picked.push(Picked { role, source: Arc::clone(source), band, sensor, stated: None });
         Ok(())
     }
 
@@ -181,9 +255,10 @@ impl<'a> Builder<'a> {
 
     /// Resolves encodings, masks, grid and date.
     pub(super) fn finish(mut self) -> Result<Scene> {
-        let (mut bands, mut decisions, mut assumed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut bands, mut assumed) = (Vec::new(), Vec::new());
+        let mut decisions = std::mem::take(&mut self.decisions);
         for p in &self.picked {
-            let resolved = encoding::resolve(&p.source, p.band, p.role, p.sensor, self.options)?;
+            let resolved = encoding::resolve(&p.source, p.band, p.role, p.sensor.as_ref(), p.stated.as_ref(), self.options)?;
             if resolved.assumed {
                 assumed.push(p.role.name());
             }
@@ -222,6 +297,8 @@ impl<'a> Builder<'a> {
             decisions,
             warnings: self.warnings,
             listing: self.listing,
+            product: self.product,
+            unusable: self.unusable,
         })
     }
 }

@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 use crate::grid::Crs;
 use crate::raster::Role;
 
+use super::sensor::Sensors;
+
 /// How a scene is to be opened. The default takes everything from the files.
 #[derive(Clone, Debug, Default)]
 pub struct SceneOptions {
@@ -31,6 +33,8 @@ pub struct SceneOptions {
     pub nodata: Option<f64>,
     /// CRS of files that state none.
     pub assume_crs: Option<Crs>,
+    /// Sensors that scenes may be of.
+    pub sensors: Sensors,
     /// Bounds `[xmin, ymin, xmax, ymax]` to crop to.
     pub bbox: Option<[f64; 4]>,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::input::Input;
-use super::open::{Builder, open};
+use super::open::{Builder, open_path};
 use super::options::SceneOptions;
 use super::{Scene, date, told};
 use crate::error::{Error, Result};
@@ -30,7 +30,8 @@ pub fn open_stack(inputs: &[String], options: &SceneOptions) -> Result<Vec<Scene
     let mut scenes = if named.len() == parsed.len() && !named.is_empty() {
         by_band(&named, options)?
     } else if named.is_empty() {
-        by_file(inputs, options)?
+        let paths = parsed.iter().filter_map(|i| if let Input::Plain(path) = i { Some(path.as_path()) } else { None });
+        by_path(paths, options)?
     } else {
         return Err(Error::usage("inputs mix scenes and files under roles; give either scenes or ROLE=FILE stacks"));
     };
@@ -39,30 +40,29 @@ pub fn open_stack(inputs: &[String], options: &SceneOptions) -> Result<Vec<Scene
     Ok(scenes)
 }
 
-fn by_file(inputs: &[String], options: &SceneOptions) -> Result<Vec<Scene>> {
-    let listed = options.dates.as_deref().map(date::read_list).transpose()?;
-    if let Some(dates) = &listed
-        && dates.len() != inputs.len()
-    {
-        return Err(Error::input(format!(
-            "--dates has {} dates for {} scenes; write a line each",
-            dates.len(),
-            inputs.len()
-        )));
+fn by_path<'a>(paths: impl Iterator<Item = &'a Path>, options: &SceneOptions) -> Result<Vec<Scene>> {
+    let mut scenes = Vec::new();
+    for path in paths {
+        scenes.extend(open_path(path, options)?);
     }
-    let mut scenes = Vec::with_capacity(inputs.len());
-    for (i, input) in inputs.iter().enumerate() {
-        let mut scene = open(std::slice::from_ref(input), options)?;
-        if let Some(dates) = &listed {
-            scene.date = Some(dates[i].clone());
+    if let Some(list) = &options.dates {
+        let dates = date::read_list(list)?;
+        if dates.len() != scenes.len() {
+            return Err(Error::input(format!(
+                "--dates has {} dates for {} scenes; write a line each",
+                dates.len(),
+                scenes.len()
+            )));
         }
+        scenes.iter_mut().zip(dates).for_each(|(scene, date)| scene.date = Some(date));
+    }
+    for scene in &scenes {
         if scene.date.is_none() {
             return Err(Error::input(format!(
                 "{}: has no date in metadata or name (YYYYMMDD, YYYY-MM-DD, YYYYDDD); give --dates FILE, a line a scene",
                 scene.name
             )));
         }
-        scenes.push(scene);
     }
     Ok(scenes)
 }
@@ -94,7 +94,7 @@ fn by_band(named: &[(Role, &Path)], options: &SceneOptions) -> Result<Vec<Scene>
     for key in common {
         let mut builder = Builder::new(options);
         for (role, source, dates) in &opened {
-            builder.pick(*role, source, dates[key], told::sensor(source))?;
+            builder.pick(*role, source, dates[key], told::sensor(source, &options.sensors))?;
         }
         let name = opened[0].1.name().to_owned();
         let mut scene = builder.dated(key.0.clone()).finish()?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::options::SceneOptions;
-use super::sensor::Sensor;
+use super::sensor::{Sensor, Sensors};
 use super::{date, encoding};
 use crate::raster::{Role, Source};
 
@@ -24,33 +24,41 @@ pub struct Told {
 /// Asks a raster.
 #[must_use]
 pub fn told(source: &Arc<dyn Source>) -> Told {
-    let sensor = sensor(source);
-    let roles = roles(source, sensor);
+    let sensor = sensor(source, &Sensors::default());
+    let roles = roles(source, sensor.as_ref());
     let encodings = roles
         .iter()
         .enumerate()
         .map(|(i, role)| {
-            let resolved = encoding::resolve(source, i, (*role)?, sensor, &SceneOptions::default());
+            let resolved = encoding::resolve(source, i, (*role)?, sensor.as_ref(), None, &SceneOptions::default());
             Some(resolved.map_or_else(|e| e.to_string(), |r| r.decision))
         })
         .collect();
-    Told { product: sensor.map(Sensor::name), date: taken(source), roles, encodings }
+    Told { product: sensor.as_ref().map(Sensor::name), date: taken(source), roles, encodings }
 }
 
 /// The sensor that metadata, the file's name, a folder above it or the names of its bands tell.
-pub(super) fn sensor(source: &Arc<dyn Source>) -> Option<Sensor> {
-    let stated = source.metadata().iter().find_map(|(_, value)| Sensor::in_text(value));
+pub(super) fn sensor(source: &Arc<dyn Source>, sensors: &Sensors) -> Option<Sensor> {
+    let stated = source.metadata().iter().find_map(|(_, value)| sensors.in_text(value));
     let names = || Path::new(source.name()).components().rev().map(|c| c.as_os_str().to_string_lossy().into_owned());
-    let bands = || Sensor::in_names(source.bands().iter().map(|b| b.name.as_str()));
-    stated.or_else(|| names().find_map(|name| Sensor::in_text(&name))).or_else(bands)
+    let bands = || sensors.in_names(source.bands().iter().map(|b| b.name.as_str()));
+    stated.or_else(|| names().find_map(|name| sensors.in_text(&name))).or_else(bands)
 }
 
 /// Roles by description, else by the sensor's band names.
-pub(super) fn roles(source: &Arc<dyn Source>, sensor: Option<Sensor>) -> Vec<Option<Role>> {
-    let bands = source.bands().iter();
-    bands
+pub(super) fn roles(source: &Arc<dyn Source>, sensor: Option<&Sensor>) -> Vec<Option<Role>> {
+    let bands = source.bands();
+    let named: Vec<Option<Role>> = bands
+        .iter()
         .map(|b| b.role.or_else(|| Role::from_description(&b.name)).or_else(|| sensor.and_then(|s| s.role(&b.name))))
-        .collect()
+        .collect();
+    // A product that numbers its bands: only where none is named, and there are as many as it has.
+    match sensor {
+        Some(s) if named.iter().all(Option::is_none) && s.order.len() == bands.len() => {
+            s.order.iter().map(|r| Some(r.0)).collect()
+        }
+        _ => named,
+    }
 }
 
 /// The date that metadata, the file's name or its only dated bands tell.
