@@ -222,6 +222,8 @@ mod tests {
             masks: Vec::new(),
             decisions: Vec::new(),
             warnings: Vec::new(),
+            product: None,
+            unusable: Vec::new(),
             listing: Vec::new(),
         }
     }

@@ -140,14 +140,19 @@ impl<'a> Builder<'a> {
                 Ok(source) => {
                     let source = self.place(source);
                     self.listing.push(format!("{} {}", found.label, source.bands()[found.band].dtype));
-                    let (role, band) = (found.role, found.band);
-                    self.picked.push(Picked { role, source, band, sensor: found.sensor, stated: found.stated });
+                    match found.role {
+                        Some(role) => {
+                            let (band, sensor, stated) = (found.band, found.sensor, found.stated);
+                            self.picked.push(Picked { role, source, band, sensor, stated });
+                        }
+                        None => self.admitted.push(source),
+                    }
                 }
-                Err(e) => self.unusable.push((found.role, e)),
+                Err(e) => self.unusable.extend(found.role.map(|role| (role, e))),
             }
         }
         // Without any band there is no grid: the reason is that of the first.
-        match (self.picked.is_empty(), self.unusable.first()) {
+        match (self.picked.is_empty() && self.admitted.is_empty(), self.unusable.first()) {
             (true, Some((_, e))) => Err(e.clone()),
             _ => Ok(()),
         }

@@ -26,7 +26,7 @@ pub(super) fn find(tree: &Tree, options: &SceneOptions) -> Result<Vec<Product>> 
             products.len() - 1
         });
         products[at].bands.push(Found {
-            role,
+            role: Some(role),
             label: label.to_owned(),
             source: tree.raster(entry),
             band: 0,

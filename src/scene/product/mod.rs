@@ -40,8 +40,8 @@ pub(super) struct Product {
 
 /// A band of a product.
 pub(super) struct Found {
-    /// What it measures.
-    pub(super) role: Role,
+    /// What it measures; nothing where its metadata do not say.
+    pub(super) role: Option<Role>,
     /// The producer's name (`B04`).
     pub(super) label: String,
     /// Its pixels, or why they cannot be read: a band nobody asks for may be damaged or missing.
@@ -126,7 +126,7 @@ fn alone(tree: &Tree, entry: &Entry) -> Result<Product> {
         title: "a raster".into(),
         date: None,
         bands: vec![Found {
-            role: Role::Value,
+            role: None,
             label: String::new(),
             source: Ok(source),
             band: 0,
@@ -142,7 +142,7 @@ impl Product {
     /// The raster of a tree that holds nothing else, to be opened like a plain file.
     pub(super) fn plain(&self) -> Option<Arc<dyn Source>> {
         match self.bands.as_slice() {
-            [Found { role: Role::Value, label, source: Ok(source), .. }] if label.is_empty() => Some(Arc::clone(source)),
+            [Found { role: None, label, source: Ok(source), .. }] if label.is_empty() => Some(Arc::clone(source)),
             _ => None,
         }
     }

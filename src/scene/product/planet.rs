@@ -15,7 +15,7 @@ pub(super) fn find(tree: &Tree, options: &SceneOptions) -> Result<Vec<Product>> 
         let scene = entry.path().split("_AnalyticMS_SR").next().unwrap_or("");
         let image = tree.raster(entry);
         let numbered = |(band, role): (usize, &crate::scene::sensor::RoleName)| Found {
-            role: role.0,
+            role: Some(role.0),
             label: format!("band {}", band + 1),
             source: image.clone(),
             band,
@@ -28,7 +28,7 @@ pub(super) fn find(tree: &Tree, options: &SceneOptions) -> Result<Vec<Product>> 
         };
         if let Some(mask) = tree.entries().iter().find(mask) {
             bands.push(Found {
-                role: Role::Udm2,
+                role: Some(Role::Udm2),
                 label: "udm2".into(),
                 source: tree.raster(mask),
                 band: 0,

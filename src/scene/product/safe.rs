@@ -59,7 +59,7 @@ fn product(tree: &Arc<Tree>, metadata: &Entry, options: &SceneOptions) -> Result
         let Some((entry, resolution)) = finest(&files, label) else { continue };
         let role = rule.role();
         bands.push(Found {
-            role,
+            role: Some(role),
             label: label.clone(),
             source: source(tree, entry, resolution, role, &grids),
             band: 0,

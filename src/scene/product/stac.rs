@@ -105,7 +105,7 @@ fn item(document: &Value, folder: &Path, name: &str, options: &SceneOptions) -> 
     let mut absent = Vec::new();
     for (key, asset) in assets {
         for (role, at, described) in roles(key, asset, sensor.as_ref()) {
-            if bands.iter().any(|b| b.role == role && b.source.is_ok()) {
+            if role.is_some() && bands.iter().any(|b| b.role == role && b.source.is_ok()) {
                 // The same band again in another format.
                 continue;
             }
@@ -122,18 +122,18 @@ fn item(document: &Value, folder: &Path, name: &str, options: &SceneOptions) -> 
             if let Ok(source) = &source {
                 check_grid(asset, properties, source.as_ref(), key, name, &mut warnings);
             }
-            let stated = if role.is_categorical() {
+            let stated = if role.is_none_or(Role::is_categorical) {
                 None
             } else {
                 stated(&described, properties, sensor.as_ref()).map_err(|e| e.context(format!("{name}: asset {key:?}")))?
             };
-            bands.retain(|b| b.role != role);
+            bands.retain(|b| role.is_none() || b.role != role);
             bands.push(Found { role, label: key.clone(), source, band: at, sensor: sensor.clone(), stated });
         }
     }
     if bands.iter().all(|b| b.source.is_err()) {
         return Err(bands.into_iter().find_map(|b| b.source.err()).unwrap_or_else(|| {
-            bad("no asset is a band that is known (eo:common_name, bands, or names such as B04 of a known sensor)".into())
+            bad("no asset is a raster; fetch the item again".into())
         }));
     }
     if !absent.is_empty() {
@@ -168,8 +168,9 @@ fn sensor(id: &str, object: &Object, properties: &Object, options: &SceneOptions
     })
 }
 
-/// Roles of the bands of an asset, each with its 0-based band and its description.
-fn roles(key: &str, asset: &Value, sensor: Option<&Sensor>) -> Vec<(Role, usize, Described)> {
+/// Roles of the bands of an asset, each with its 0-based band and its description. Pictures and texts have none; a raster whose
+/// role is not said has one band without role.
+fn roles(key: &str, asset: &Value, sensor: Option<&Sensor>) -> Vec<(Option<Role>, usize, Described)> {
     const PICTURES: [&str; 4] = ["thumbnail", "overview", "visual", "metadata"];
     let is = |word: &str| asset.get("roles").and_then(Value::as_array).is_some_and(|r| r.iter().any(|v| v == word));
     if PICTURES.iter().any(|p| is(p) || key.eq_ignore_ascii_case(p)) {
@@ -181,9 +182,10 @@ fn roles(key: &str, asset: &Value, sensor: Option<&Sensor>) -> Vec<(Role, usize,
         [] | [_] => {
             let one = described.into_iter().next().unwrap_or_default();
             let role = one.role(sensor).or_else(|| known(key));
-            role.map(|r| (r, 0, one)).into_iter().collect()
+            let text = asset.get("type").and_then(Value::as_str).is_some_and(|t| !t.starts_with("image/"));
+            if role.is_none() && text { Vec::new() } else { vec![(role, 0, one)] }
         }
-        _ => described.into_iter().enumerate().filter_map(|(i, d)| d.role(sensor).map(|r| (r, i, d))).collect(),
+        _ => described.into_iter().enumerate().map(|(i, d)| (d.role(sensor), i, d)).collect(),
     }
 }
 
@@ -328,17 +330,16 @@ fn check_grid(
     name: &str,
     warnings: &mut Vec<String>,
 ) {
-    let said = |k: &str| asset.get(k).or_else(|| properties.get(k)).filter(|v| !v.is_null());
     let grid = source.grid();
-    let shape = asset.get("proj:shape").or_else(|| properties.get("proj:shape")).and_then(Value::as_array);
-    let shape: Option<Vec<f64>> = shape.map(|s| s.iter().map(|v| v.as_f64().unwrap_or(f64::NAN)).collect());
-    let other_shape = shape.as_ref().is_some_and(|s| *s != [grid.rows as f64, grid.cols as f64]);
     // Sizes at the item are those of its finest band; only an asset's own are held against it.
-    let other_shape = other_shape && (asset.get("proj:shape").is_some() || shape.is_some_and(|s| s.iter().any(|v| *v < 1.0)));
-    let code = said("proj:code").and_then(Value::as_str).and_then(|c| c.strip_prefix("EPSG:")?.parse::<u64>().ok());
-    let code = code.or_else(|| said("proj:epsg").map(|v| v.as_u64().unwrap_or(0)));
+    let shape = asset.get("proj:shape").and_then(Value::as_array);
+    let is = |v: Option<&Value>, n: usize| v.and_then(Value::as_u64) == Some(n as u64);
+    let other_shape = shape.is_some_and(|s| !is(s.first(), grid.rows) || !is(s.get(1), grid.cols));
+    let said = |k: &str| asset.get(k).or_else(|| properties.get(k)).filter(|v| !v.is_null());
+    let code = said("proj:code").map(|v| v.as_str().and_then(|c| c.strip_prefix("EPSG:")?.parse::<u64>().ok()));
+    let code = code.or_else(|| said("proj:epsg").map(Value::as_u64));
     let own = grid.crs().and_then(|c| c.epsg).map(u64::from);
-    if other_shape || code.is_some_and(|c| own.is_some_and(|o| o != c)) {
+    if other_shape || code.is_some_and(|c| c.is_none() || (own.is_some() && c != own)) {
         warnings.push(format!("{name}: asset {key:?}: the projection fields of the item differ from the file, which counts"));
     }
 }
@@ -370,7 +371,7 @@ mod tests {
             "raster:scale": 0.0001, "raster:offset": -0.1}]});
         for asset in [old, new] {
             let found = roles("B05", &asset, None);
-            assert_eq!((found[0].0, found.len()), (Role::RedEdge1, 1));
+            assert_eq!((found[0].0, found.len()), (Some(Role::RedEdge1), 1));
             let s = stated(&found[0].2, &Map::new(), None).unwrap().unwrap();
             assert_eq!((s.scale, s.offset), (1e-4, -0.1));
             let applied = Map::from_iter([("earthsearch:boa_offset_applied".to_owned(), true.into())]);
