@@ -79,6 +79,7 @@ fn pass(source: &Arc<dyn Source>, halo: usize, cloud_buffer: Option<usize>) -> P
         rule: MaskRule::Values(vec![0, 1, 3, 8, 9, 10]),
         buffered: MaskRule::Values(vec![8, 9]),
         buffer_px,
+        speckle: MaskRule::Values(Vec::new()),
     });
     let masks: Vec<usize> = mask.into_iter().map(|m| pass.mask(m).unwrap()).collect();
     for (band, name) in ["a", "b"].into_iter().enumerate() {

@@ -207,9 +207,11 @@ impl SceneArgs {
 fn tell(scene: &Scene, context: &Context) {
     scene.warnings.iter().for_each(|w| context.notes.warn(w));
     scene.decisions.iter().for_each(|d| context.notes.decide(d));
-    for source in scene.bands.iter().map(|b| &b.source).chain(scene.masks.iter().map(|m| &m.source)) {
-        context.notes.reads(Path::new(source.name()), scene.date.as_deref());
+    if let Some(product) = &scene.product {
+        context.notes.decide(&format!("{}: {product}", scene.name));
     }
+    // Which of its files are read is known when the pass is filled.
+    scene.date.iter().for_each(|d| context.notes.dated(d));
 }
 
 fn threads(text: &str) -> Result<usize, String> {

@@ -185,6 +185,9 @@ impl Notes for Console {
     fn reads(&self, path: &Path, date: Option<&str>) {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).reads(path, date);
     }
+    fn dated(&self, date: &str) {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).dated(date);
+    }
     fn record(&self) -> Record {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

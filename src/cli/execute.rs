@@ -7,6 +7,7 @@ use super::{Finish, console, size};
 use crate::engine::{Outcome, Pass, Plan};
 use crate::error::Result;
 use crate::product::{Artifact, Context, Product, provenance};
+use crate::scene;
 
 /// Runs a pass and finishes its products: the tail every verb shares. With `--explain` it prints the plan instead and
 /// touches nothing; with `--json` it prints one document.
@@ -20,6 +21,7 @@ pub fn execute(pass: Pass, products: Vec<Box<dyn Product>>, common: &Common, con
         explain(&plan, common)?;
         return Ok(Finish::Done);
     }
+    pass.source_names().iter().for_each(|name| context.notes.reads(&scene::on_disk(name), None));
     let (grid, citations) = (pass.grid().clone(), pass.citations());
     let mut outcome = pass.run(&context.limits, context.progress.as_ref(), &context.cancel)?;
     doubt(&outcome, context);

@@ -7,6 +7,10 @@ use crate::with_samples;
 
 const INVALID: u8 = 1;
 const BUFFERED: u8 = 2;
+/// May be noise: part of an object that counts from three pixels on.
+const SPECKLE: u8 = 4;
+/// Pixels around an area that tell which of its objects have three pixels.
+pub(super) const SPECKLE_REACH: usize = 2;
 
 impl MaskRule {
     /// True where a stored value falls under the rule. Values no whole number stands for (negative, fractional, NaN) are in
@@ -26,7 +30,8 @@ fn flags(mask: &MaskSource, nodata: Option<f64>, value: f64) -> u8 {
     let unknown = value.is_nan() || nodata == Some(value);
     let invalid = u8::from(unknown || mask.rule.hits(value)) * INVALID;
     let buffered = u8::from(mask.buffer_px > 0 && !unknown && mask.buffered.hits(value)) * (INVALID | BUFFERED);
-    invalid | buffered
+    let speckle = u8::from(!unknown && mask.speckle.hits(value)) * SPECKLE;
+    invalid | buffered | speckle
 }
 
 /// Fills `out` (1 = invalid) for the cells of `area` on the mask's own grid. `inside` is the window `raw` holds; cells
@@ -46,6 +51,9 @@ pub(super) fn evaluate(
     classify(mask, nodata, &raw.samples, marks);
     if let Some(valid) = &raw.mask {
         marks.iter_mut().zip(valid).filter(|(_, v)| **v == 0).for_each(|(m, _)| *m = INVALID);
+    }
+    if mask.reach() > mask.buffer_px {
+        despeckle(marks, inside.cols);
     }
     if let Some(common) = inside.intersect(&area) {
         for row in common.row..common.row_end() {
@@ -75,6 +83,35 @@ fn classify(mask: &MaskSource, nodata: Option<f64>, samples: &Samples, marks: &m
             marks.extend(v.iter().map(|&x| flags(mask, nodata, super::decode::Sample::wide(x))));
         }),
     }
+}
+
+/// Clears marked objects of one or two cells (8-connected). A cell is of such an object if it has no marked neighbour, or one
+/// that has no other.
+fn despeckle(marks: &mut [u8], cols: usize) {
+    if cols == 0 {
+        return;
+    }
+    let rows = marks.len() / cols;
+    let neighbours = |marks: &[u8], at: usize| {
+        let (row, col) = (at / cols, at % cols);
+        let (mut count, mut last) = (0, at);
+        for r in row.saturating_sub(1)..(row + 2).min(rows) {
+            for c in col.saturating_sub(1)..(col + 2).min(cols) {
+                let other = r * cols + c;
+                if other != at && marks[other] & SPECKLE != 0 {
+                    (count, last) = (count + 1, other);
+                }
+            }
+        }
+        (count, last)
+    };
+    let small = |marks: &[u8], at: usize| match neighbours(marks, at) {
+        (0, _) => true,
+        (1, other) => neighbours(marks, other).0 == 1,
+        _ => false,
+    };
+    let noise: Vec<usize> = (0..marks.len()).filter(|&at| marks[at] & SPECKLE != 0 && small(marks, at)).collect();
+    noise.into_iter().for_each(|at| marks[at] = 0);
 }
 
 /// Marks every cell of `area` within `radius` pixels (centre to centre, `d² ≤ r²`) of a buffered cell. Runs of buffered
@@ -129,4 +166,27 @@ fn runs_of(row: &[u8], col: i64) -> Vec<(i64, i64)> {
         runs.push((col + s, col + row.len() as i64 - 1));
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_below_three_pixels_are_noise() {
+        let text = [
+            "#.....##..", //
+            "...#......",
+            "..........",
+            ".#....#...",
+            "..#..#....",
+            ".......#..",
+        ];
+        let mut marks: Vec<u8> =
+            text.iter().flat_map(|row| row.bytes()).map(|c| if c == b'#' { SPECKLE | INVALID } else { 0 }).collect();
+        despeckle(&mut marks, 10);
+        let left: Vec<usize> = (0..marks.len()).filter(|i| marks[*i] != 0).collect();
+        // Only the three of the lower right, of which one meets the other two by its corners... touch diagonally.
+        assert_eq!(left, [36, 45]);
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::contract::{Analysis, Spec};
 use super::erased::Erased;
 use super::limits::{Cancel, Limits, Progress};
+use super::mask;
 use super::outcome::{Handle, Outcome};
 use super::plan::{Layout, Plan};
 use super::run;
@@ -61,6 +62,8 @@ pub struct MaskSource {
     pub buffered: MaskRule,
     /// Radius of that disk in pixels of the mask's own grid.
     pub buffer_px: usize,
+    /// Values (or bits) of which objects of one or two pixels (8-connected) are noise: neither invalid nor buffered.
+    pub speckle: MaskRule,
 }
 
 /// Which cells of a tile are inside the area of interest.
@@ -252,6 +255,16 @@ impl Pass {
         all
     }
 
+    /// Names of all rasters it reads, each once.
+    #[must_use]
+    pub fn source_names(&self) -> Vec<&str> {
+        let channels = self.channels.iter().map(|c| c.source.name());
+        let mut names: Vec<&str> = channels.chain(self.masks.iter().map(|m| m.source.name())).collect();
+        let mut seen = std::collections::HashSet::new();
+        names.retain(|n| seen.insert(*n));
+        names
+    }
+
     /// Says what would be done.
     ///
     /// # Errors
@@ -288,5 +301,12 @@ impl MaskSource {
             && self.rule == other.rule
             && self.buffered == other.buffered
             && self.buffer_px == other.buffer_px
+            && self.speckle == other.speckle
+    }
+
+    /// Pixels around an area that decide about it.
+    pub(super) fn reach(&self) -> usize {
+        let around = if self.speckle == MaskRule::Values(Vec::new()) { 0 } else { mask::SPECKLE_REACH };
+        self.buffer_px + around
     }
 }

@@ -385,7 +385,7 @@ fn gather(pass: &Pass) -> Result<Gathered> {
     let mut masks = Vec::new();
     for m in masked {
         let mask = &pass.masks[m];
-        masks.push((m, slot(&mask.source, mask.band, mask.buffer_px)?));
+        masks.push((m, slot(&mask.source, mask.band, mask.reach())?));
     }
     Ok((inputs, channels, masks))
 }

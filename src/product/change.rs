@@ -222,6 +222,7 @@ mod tests {
             masks: Vec::new(),
             decisions: Vec::new(),
             warnings: Vec::new(),
+            origin: Vec::new(),
             product: None,
             unusable: Vec::new(),
             listing: Vec::new(),

@@ -30,6 +30,8 @@ pub trait Notes: Send + Sync {
     fn decide(&self, text: &str);
     /// A file that is read, with the acquisition date where it is a scene; kept in provenance.
     fn reads(&self, _path: &Path, _date: Option<&str>) {}
+    /// The acquisition date of a scene whose files are named when they are read.
+    fn dated(&self, _date: &str) {}
     /// What was kept so far.
     fn record(&self) -> Record {
         Record::default()
@@ -53,7 +55,14 @@ impl Record {
         if !self.inputs.iter().any(|p| p == path) {
             self.inputs.push(path.to_owned());
         }
-        if let Some(date) = date.filter(|d| !self.dates.iter().any(|known| known == d)) {
+        if let Some(date) = date {
+            self.dated(date);
+        }
+    }
+
+    /// Adds an acquisition date.
+    pub fn dated(&mut self, date: &str) {
+        if !self.dates.iter().any(|known| known == date) {
             self.dates.push(date.to_owned());
         }
     }
@@ -87,6 +96,9 @@ impl Notes for KeptNotes {
     }
     fn reads(&self, path: &Path, date: Option<&str>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).reads(path, date);
+    }
+    fn dated(&self, date: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).dated(date);
     }
     fn record(&self) -> Record {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -37,8 +37,7 @@ impl Files {
     /// # Errors
     /// Usage errors with the remedy.
     pub fn check(&self, scenes: &[&Scene], context: &Context) -> Result<()> {
-        let inputs: Vec<PathBuf> =
-            scenes.iter().flat_map(|s| &s.bands).map(|b| PathBuf::from(b.source.name())).collect();
+        let inputs: Vec<PathBuf> = scenes.iter().flat_map(|s| s.files()).collect();
         let mut seen = HashSet::new();
         let sidecar = self.rasters.first().filter(|_| context.sidecars).map(|r| sidecar::path_for(r));
         for path in self.rasters.iter().chain(&self.table).chain(&self.polygons).chain(&sidecar) {

@@ -173,8 +173,8 @@ fn label(scenes: &mut [Opened], project: &Project, context: &Context) -> Result<
 }
 
 fn same(spec: &SceneSpec, opened: &Opened) -> bool {
-    let names: Vec<String> = spec.paths().iter().map(|p| p.display().to_string()).collect();
-    let from = opened.scene.bands.iter().all(|b| names.iter().any(|n| n == b.source.name()));
+    let paths = spec.paths();
+    let from = opened.scene.origin.iter().all(|o| paths.iter().any(|p| *p == o));
     from && spec.composite == opened.composite
 }
 

@@ -58,7 +58,16 @@ pub(super) fn resolve(
     let place = format!("{} band {} ({role})", source.name(), index + 1);
     let nodata = nodata(band, role, sensor, options);
     let made = |scale, offset, quantity, why: String, assumed| Resolved {
-        band: SceneBand { role, source: Arc::clone(source), band: index, scale, offset, nodata, quantity },
+        band: SceneBand {
+            role,
+            source: Arc::clone(source),
+            band: index,
+            scale,
+            offset,
+            nodata,
+            quantity,
+            saturated: None,
+        },
         decision: format!("{place}: {why}{}", nodata.map_or_else(String::new, |n| format!(", nodata {n}"))),
         assumed,
     };

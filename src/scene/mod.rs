@@ -14,6 +14,7 @@ pub mod sensor;
 mod stack;
 pub mod target;
 mod told;
+mod truth;
 
 pub use date::in_text as date_in_text;
 pub use input::local_file;
@@ -23,6 +24,7 @@ pub use stack::open_stack;
 pub use target::Target;
 pub use told::{Told, told};
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::{Channel, MaskSource, Pass};
@@ -57,6 +59,8 @@ pub struct SceneBand {
     pub nodata: Option<f64>,
     /// What the values are.
     pub quantity: Quantity,
+    /// Where this band alone is saturated, if the product tells.
+    pub saturated: Option<MaskSource>,
 }
 
 /// One acquisition: bands by role on grids that nest.
@@ -68,6 +72,8 @@ pub struct Scene {
     pub date: Option<String>,
     /// The finest grid of its bands; the grid of the analysis.
     pub grid: Grid,
+    /// What the user named: files, or the folder, archive or item of a product.
+    pub origin: Vec<PathBuf>,
     /// Bands by role.
     pub bands: Vec<SceneBand>,
     /// Default or asked-for masks.
@@ -85,6 +91,16 @@ pub struct Scene {
 }
 
 impl Scene {
+    /// The files on disk that hold the scene's bands, each once.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let sources = self.bands.iter().map(|b| &b.source).chain(self.masks.iter().map(|m| &m.source));
+        let mut files: Vec<PathBuf> = sources.map(|s| on_disk(s.name())).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
     /// The band with a role. Wide and narrow near infrared (`nir`, `nir08`) stand in for each other where a sensor has only
     /// one of them.
     ///
@@ -158,6 +174,13 @@ impl Scene {
     }
 }
 
+/// The file that holds the raster of a name: itself, or the archive it is a member of.
+#[must_use]
+pub fn on_disk(name: &str) -> PathBuf {
+    let path = Path::new(name);
+    path.ancestors().find(|p| p.is_file()).unwrap_or(path).to_owned()
+}
+
 /// A scene whose masks are part of a pass; channels are added as products ask for them.
 #[derive(Clone)]
 pub struct Entered {
@@ -179,12 +202,22 @@ impl Scene {
 }
 
 impl Entered {
+    /// The scene's masks and that of the band alone.
+    fn masks(&self, pass: &mut Pass, role: Role) -> Result<Vec<usize>> {
+        let mut masks = self.masks.clone();
+        if let Some(saturated) = &self.scene.band(role)?.saturated {
+            masks.push(pass.mask(saturated.clone())?);
+        }
+        Ok(masks)
+    }
+
     /// Name of the channel of a role; adds it to the pass the first time.
     ///
     /// # Errors
     /// Where the scene has no such band, or its grid does not nest.
     pub fn channel(&self, pass: &mut Pass, role: Role) -> Result<String> {
-        let channel = self.scene.channel(role, &self.prefix, &self.masks)?;
+        let masks = self.masks(pass, role)?;
+        let channel = self.scene.channel(role, &self.prefix, &masks)?;
         let name = channel.name.clone();
         pass.channel(channel)?;
         Ok(name)
@@ -196,7 +229,8 @@ impl Entered {
     /// # Errors
     /// Where the scene has no such band, or its grid does not nest.
     pub fn ratio_channel(&self, pass: &mut Pass, role: Role) -> Result<String> {
-        let channel = self.scene.ratio_channel(role, &self.prefix, &self.masks)?;
+        let masks = self.masks(pass, role)?;
+        let channel = self.scene.ratio_channel(role, &self.prefix, &masks)?;
         let name = channel.name.clone();
         pass.channel(channel)?;
         Ok(name)

@@ -1,14 +1,14 @@
 //! Opening one acquisition: a raster with several bands, or one raster a role.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::input::Input;
-use super::options::SceneOptions;
 use super::encoding::Stated;
+use super::input::Input;
+use super::options::{Encoding, Maskings, SceneOptions};
 use super::product::{self, Product};
 use super::sensor::Sensor;
-use super::{Scene, assumed, date, encoding, extent, mask, told};
+use super::{Scene, SceneBand, assumed, date, encoding, extent, mask, told, truth};
 use crate::error::{Error, Result};
 use crate::raster::{Role, Source};
 
@@ -52,6 +52,7 @@ pub(super) fn open_path(path: &Path, options: &SceneOptions) -> Result<Vec<Scene
             Some(source) => from_sources(vec![(None, source)], options),
             None => {
                 let mut builder = Builder::new(options);
+                builder.origin.push(path.to_owned());
                 builder.product(product)?;
                 builder.finish()
             }
@@ -88,6 +89,7 @@ pub fn from_sources(sources: Vec<(Option<Role>, Arc<dyn Source>)>, options: &Sce
 pub(super) struct Builder<'a> {
     options: &'a SceneOptions,
     name: String,
+    origin: Vec<PathBuf>,
     date: Option<String>,
     picked: Vec<Picked>,
     admitted: Vec<Arc<dyn Source>>,
@@ -113,6 +115,7 @@ impl<'a> Builder<'a> {
         Self {
             options,
             name: String::new(),
+            origin: Vec::new(),
             date: None,
             picked: Vec::new(),
             admitted: Vec::new(),
@@ -213,6 +216,7 @@ impl<'a> Builder<'a> {
         if self.name.is_empty() {
             source.name().clone_into(&mut self.name);
         }
+        self.origin.push(super::on_disk(source.name()));
         self.date = self.date.take().or_else(|| told::taken(&source));
         self.admitted.push(Arc::clone(&source));
         source
@@ -258,12 +262,36 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Tests offsets on pixels, unless the user states them.
+    fn truth(&self, bands: &[SceneBand]) -> Result<Option<String>> {
+        let o = self.options;
+        if (o.scale, o.offset, o.boa_offset) != (Encoding::Auto, Encoding::Auto, Encoding::Auto) {
+            return Ok(None);
+        }
+        let doubtful = |p: &Picked| p.sensor.clone().filter(|s| s.baseline_offset.is_some());
+        let sensors: Vec<Option<Sensor>> = self.picked.iter().map(doubtful).collect();
+        let checked: Vec<_> = bands.iter().zip(&sensors).filter_map(|(b, s)| Some((b, s.as_ref()?))).collect();
+        truth::check(&self.name, &checked)
+    }
+
+    /// Where QA_RADSAT says that a band is saturated, that band is nodata and the others are not.
+    fn saturation(&self, bands: &mut [SceneBand], decisions: &mut Vec<String>) {
+        let radsat = bands.iter().find(|b| b.role == Role::QaRadsat).cloned();
+        let Some(radsat) = radsat.filter(|_| self.options.masks != Maskings::None) else { return };
+        for (band, picked) in bands.iter_mut().zip(&self.picked) {
+            let number = picked.sensor.as_ref().and_then(|s| s.number(band.role));
+            band.saturated = number.map(|n| mask::saturated(&radsat, n));
+        }
+        decisions.push("qa_radsat: a saturated band is nodata where it is".into());
+    }
+
     /// Resolves encodings, masks, grid and date.
     pub(super) fn finish(mut self) -> Result<Scene> {
         let (mut bands, mut assumed) = (Vec::new(), Vec::new());
         let mut decisions = std::mem::take(&mut self.decisions);
         for p in &self.picked {
-            let resolved = encoding::resolve(&p.source, p.band, p.role, p.sensor.as_ref(), p.stated.as_ref(), self.options)?;
+            let resolved =
+                encoding::resolve(&p.source, p.band, p.role, p.sensor.as_ref(), p.stated.as_ref(), self.options)?;
             if resolved.assumed {
                 assumed.push(p.role.name());
             }
@@ -278,6 +306,8 @@ impl<'a> Builder<'a> {
                 assumed.join(" ")
             ));
         }
+        decisions.extend(self.truth(&bands)?);
+        self.saturation(&mut bands, &mut decisions);
         let (masks, masked) = mask::of(&bands, self.options)?;
         decisions.extend(masked);
         let sources: Vec<&Arc<dyn Source>> = match self.picked.as_slice() {
@@ -295,6 +325,7 @@ impl<'a> Builder<'a> {
         }
         Ok(Scene {
             name: self.name,
+            origin: self.origin,
             date: self.date,
             grid,
             bands,

@@ -173,9 +173,8 @@ impl Sensors {
     /// The sensor that band names alone give away.
     pub(super) fn in_names<'a>(&self, names: impl Iterator<Item = &'a str>) -> Option<Sensor> {
         let names: Vec<&str> = names.collect();
-        let own = |d: &&Arc<Definition>| {
-            d.telltale.iter().any(|t| names.iter().any(|n| n.trim().eq_ignore_ascii_case(t)))
-        };
+        let own =
+            |d: &&Arc<Definition>| d.telltale.iter().any(|t| names.iter().any(|n| n.trim().eq_ignore_ascii_case(t)));
         self.0.iter().find(own).map(|d| Sensor { definition: Arc::clone(d), baseline: None })
     }
 
@@ -205,6 +204,12 @@ impl Definition {
     pub(super) fn role(&self, name: &str) -> Option<Role> {
         let wanted = plain(name);
         self.bands.iter().find(|(n, _)| plain(n) == wanted).map(|(_, rule)| rule.role())
+    }
+
+    /// The sensor's own number of a band, as in `SR_B4`.
+    pub(super) fn number(&self, role: Role) -> Option<u32> {
+        let name = self.bands.iter().find(|(_, rule)| rule.role() == role)?.0;
+        plain(name).strip_prefix('B')?.parse().ok().filter(|n| (1..=16).contains(n))
     }
 
     /// Scale and offset of a role, before any offset by baseline.

@@ -93,7 +93,7 @@ proptest! {
             band: 0,
             rule: MaskRule::Values(vec![0, 9]),
             buffered: MaskRule::Values(vec![9]),
-            buffer_px: radius,
+            buffer_px: radius, speckle: MaskRule::Values(Vec::new()),
         };
         let (seen, counts) = copy(&g, |pass| {
             let m = pass.mask(mask)?;

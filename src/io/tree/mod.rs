@@ -134,9 +134,7 @@ impl Tree {
             )));
         }
         let bytes = match &entry.place {
-            Place::File(path) => {
-                std::fs::read(path).map_err(|e| Error::from_io(&format!("reading {name}"), &e))?
-            }
+            Place::File(path) => std::fs::read(path).map_err(|e| Error::from_io(&format!("reading {name}"), &e))?,
             Place::Stored(at) => {
                 let file = super::file::InputFile::open_part(&name, &self.root, *at, entry.size)?;
                 let mut bytes = vec![0; entry.size as usize];
@@ -215,7 +213,8 @@ mod tests {
         use zip::CompressionMethod::{Deflated, Stored};
         let dir = tempfile::tempdir().unwrap();
         let tif = tif();
-        let path = zip(dir.path(), &[("x/a.tif", &tif, Stored), ("x/b.tif", &tif, Deflated), ("m.txt", b"hi", Deflated)]);
+        let path =
+            zip(dir.path(), &[("x/a.tif", &tif, Stored), ("x/b.tif", &tif, Deflated), ("m.txt", b"hi", Deflated)]);
         let tree = Tree::open(&path).unwrap().unwrap();
         let paths: Vec<_> = tree.entries().iter().map(Entry::path).collect();
         assert_eq!(paths, ["m.txt", "x/a.tif", "x/b.tif"]);

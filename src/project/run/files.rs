@@ -196,7 +196,7 @@ fn sidecars(
             true => s.scene.date.iter().cloned().collect::<Vec<_>>(),
             false => s.stack.iter().filter_map(|d| d.date.clone()).collect(),
         });
-        let sources = scenes.iter().flat_map(|s| s.scene.bands.iter().map(|b| PathBuf::from(b.source.name())));
+        let sources = scenes.iter().flat_map(|s| s.scene.files());
         let mut inputs: Vec<PathBuf> = match of_soil {
             true => project.soil.iter().map(|s| s.samples.value.clone()).collect(),
             false => sources.collect(),

@@ -3,8 +3,8 @@
 use super::{Found, Product, is_raster};
 use crate::error::Result;
 use crate::io::tree::Tree;
-use crate::scene::options::SceneOptions;
 use crate::scene::date;
+use crate::scene::options::SceneOptions;
 
 /// Every HLS granule of a tree.
 pub(super) fn find(tree: &Tree, options: &SceneOptions) -> Result<Vec<Product>> {

@@ -85,7 +85,9 @@ mod tests {
         }
         assert!(resolve("./x/B%2004.tif", &folder, "i").is_ok());
         let refused = |href| matches!(resolve(href, &folder, "i"), Err(Unread::Refused(_)));
-        for href in ["../out.tif", "%2e%2e/out.tif", "/etc/passwd", "file:///etc/passwd", "data:x", "a\nb", "./../nope.tif"] {
+        for href in
+            ["../out.tif", "%2e%2e/out.tif", "/etc/passwd", "file:///etc/passwd", "data:x", "a\nb", "./../nope.tif"]
+        {
             assert!(refused(href), "{href}");
         }
         for href in ["https://key:secret@host/x.tif", "B99.tif"] {

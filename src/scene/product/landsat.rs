@@ -59,7 +59,14 @@ fn product(tree: &Tree, entry: &Entry, scene: &str, options: &SceneOptions) -> R
         let Some(role) = sensor.role(label) else { continue };
         let source = tree.raster(file).and_then(|source| placed(source, &metadata));
         let stated = if role.is_categorical() { None } else { Some(stated(&metadata, label, &sensor)?) };
-        bands.push(Found { role: Some(role), label: label.to_owned(), source, band: 0, sensor: Some(sensor.clone()), stated });
+        bands.push(Found {
+            role: Some(role),
+            label: label.to_owned(),
+            source,
+            band: 0,
+            sensor: Some(sensor.clone()),
+            stated,
+        });
     }
     if bands.is_empty() {
         return Err(Error::input(format!(

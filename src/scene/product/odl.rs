@@ -29,7 +29,11 @@ impl Metadata {
 
     fn odl(&mut self, text: &str) -> Result<()> {
         let bad = |line: usize, what: &str| {
-            Error::input(format!("{}: line {}: {what}; the metadata are damaged, fetch them again", self.place, line + 1))
+            Error::input(format!(
+                "{}: line {}: {what}; the metadata are damaged, fetch them again",
+                self.place,
+                line + 1
+            ))
         };
         let mut groups: Vec<String> = Vec::new();
         let mut values: Vec<(String, String, String)> = Vec::new();
@@ -95,7 +99,10 @@ impl Metadata {
     /// Input error where there is no such key.
     pub(super) fn required(&self, group: &str, key: &str) -> Result<&str> {
         self.get(group, key).ok_or_else(|| {
-            Error::input(format!("{}: has no {key} in {group}; the metadata are damaged or of another product", self.place))
+            Error::input(format!(
+                "{}: has no {key} in {group}; the metadata are damaged or of another product",
+                self.place
+            ))
         })
     }
 

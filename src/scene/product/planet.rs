@@ -4,8 +4,8 @@ use super::{Found, Product, is_raster};
 use crate::error::Result;
 use crate::io::tree::Tree;
 use crate::raster::Role;
-use crate::scene::options::SceneOptions;
 use crate::scene::date;
+use crate::scene::options::SceneOptions;
 
 /// Every PlanetScope scene of a tree.
 pub(super) fn find(tree: &Tree, options: &SceneOptions) -> Result<Vec<Product>> {

@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use crate::grid::{Affine, Crs, Grid};
 use crate::io::tree::{Entry, Tree};
 use crate::raster::{Band, Dtype, Role, Source};
+use crate::scene::date;
 use crate::scene::encoding::Stated;
 use crate::scene::options::{Encoding, SceneOptions};
 use crate::scene::sensor::{Sensor, number};
-use crate::scene::date;
 
 /// Bands by `band_id` of the offset lists.
 const BAND_IDS: [&str; 13] =
@@ -51,7 +51,8 @@ fn product(tree: &Arc<Tree>, metadata: &Entry, options: &SceneOptions) -> Result
     let start = text_of(root, "PRODUCT_START_TIME");
     let uri = text_of(root, "PRODUCT_URI");
     let folder = metadata.path().rsplit_once('/').map_or("", |(folder, _)| folder);
-    let inside = |e: &&Entry| e.path().strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'));
+    let inside =
+        |e: &&Entry| e.path().strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'));
     let files: Vec<&Entry> = tree.entries().iter().filter(inside).collect();
     let grids = grids(tree, &files, &mut warnings)?;
     let mut bands = Vec::new();
@@ -154,7 +155,8 @@ fn grids(tree: &Tree, files: &[&Entry], warnings: &mut Vec<String>) -> Result<Ve
         };
         let figure = |node: Node<'_, '_>, tag: &str| -> Result<f64> {
             let text = required(node, tag, &place)?;
-            text.parse().map_err(|_| Error::input(format!("{place}: {tag} {text:?} is not a number; the metadata are damaged")))
+            text.parse()
+                .map_err(|_| Error::input(format!("{place}: {tag} {text:?} is not a number; the metadata are damaged")))
         };
         let (cols, rows) = (figure(size, "NCOLS")?, figure(size, "NROWS")?);
         let (x, y) = (figure(position, "ULX")?, figure(position, "ULY")?);
@@ -165,7 +167,10 @@ fn grids(tree: &Tree, files: &[&Entry], warnings: &mut Vec<String>) -> Result<Ve
                 "{place}: grid of {resolution:?} m has {cols} x {rows} pixels of {dx} x {dy}; the metadata are damaged"
             )));
         };
-        grids.push((metres, Grid::new(cols as usize, rows as usize, Affine::north_up(x, y, dx, -dy), Some(crs.clone()))));
+        grids.push((
+            metres,
+            Grid::new(cols as usize, rows as usize, Affine::north_up(x, y, dx, -dy), Some(crs.clone())),
+        ));
     }
     Ok(grids)
 }
@@ -218,7 +223,10 @@ impl Encodings {
             )));
         }
         if !offsets.is_empty() && expected == 0.0 && offsets.iter().any(|(_, o)| *o != 0.0) {
-            warnings.push(format!("{place}: lists offsets, which {} does not have; the listed ones are applied", sensor.name()));
+            warnings.push(format!(
+                "{place}: lists offsets, which {} does not have; the listed ones are applied",
+                sensor.name()
+            ));
         }
         Ok(Self { why: format!("metadata of {}", sensor.name()), offsets: (!told).then_some(offsets) })
     }

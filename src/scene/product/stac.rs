@@ -125,16 +125,18 @@ fn item(document: &Value, folder: &Path, name: &str, options: &SceneOptions) -> 
             let stated = if role.is_none_or(Role::is_categorical) {
                 None
             } else {
-                stated(&described, properties, sensor.as_ref()).map_err(|e| e.context(format!("{name}: asset {key:?}")))?
+                stated(&described, properties, sensor.as_ref())
+                    .map_err(|e| e.context(format!("{name}: asset {key:?}")))?
             };
             bands.retain(|b| role.is_none() || b.role != role);
             bands.push(Found { role, label: key.clone(), source, band: at, sensor: sensor.clone(), stated });
         }
     }
     if bands.iter().all(|b| b.source.is_err()) {
-        return Err(bands.into_iter().find_map(|b| b.source.err()).unwrap_or_else(|| {
-            bad("no asset is a raster; fetch the item again".into())
-        }));
+        return Err(bands
+            .into_iter()
+            .find_map(|b| b.source.err())
+            .unwrap_or_else(|| bad("no asset is a raster; fetch the item again".into())));
     }
     if !absent.is_empty() {
         warnings.push(format!("{name}: assets {} are not downloaded and left out", absent.join(" ")));
@@ -278,7 +280,9 @@ fn stated(band: &Described, properties: &Object, sensor: Option<&Sensor>) -> Res
 
 fn date(properties: &Object, name: &str, warnings: &mut Vec<String>) -> Result<String> {
     let bad = |value: &Value| {
-        Error::input(format!("{name}: datetime {value} is no RFC 3339 time of the years 1970 to 2099; fetch the item again"))
+        Error::input(format!(
+            "{name}: datetime {value} is no RFC 3339 time of the years 1970 to 2099; fetch the item again"
+        ))
     };
     let (value, range) = match properties.get("datetime") {
         Some(Value::Null) | None => (properties.get("start_datetime"), true),
@@ -340,7 +344,9 @@ fn check_grid(
     let code = code.or_else(|| said("proj:epsg").map(Value::as_u64));
     let own = grid.crs().and_then(|c| c.epsg).map(u64::from);
     if other_shape || code.is_some_and(|c| c.is_none() || (own.is_some() && c != own)) {
-        warnings.push(format!("{name}: asset {key:?}: the projection fields of the item differ from the file, which counts"));
+        warnings.push(format!(
+            "{name}: asset {key:?}: the projection fields of the item differ from the file, which counts"
+        ));
     }
 }
 
@@ -357,7 +363,9 @@ mod tests {
         assert_eq!(when("2024-01-01t00:31:11z".into()).unwrap(), "2024-01-01");
         assert_eq!(when("2024-01-01T00:31:11.123456789+02:00".into()).unwrap(), "2023-12-31");
         assert_eq!(when("2024-01-01T00:31:11".into()).unwrap(), "2024-01-01");
-        for wrong in ["2024-13-01T00:00:00Z", "2024-01-01T00:31:11+25:00", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z"] {
+        for wrong in
+            ["2024-13-01T00:00:00Z", "2024-01-01T00:31:11+25:00", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z"]
+        {
             assert!(when(wrong.into()).is_err(), "{wrong}");
         }
         assert!(when(1_704_067_200.into()).is_err() && when(Value::Null).is_err());
