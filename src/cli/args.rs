@@ -255,7 +255,11 @@ fn scale(text: &str) -> Result<Encoding, String> {
     }
 }
 
-fn sensors(text: &str) -> Result<Sensors, String> {
+/// Value parser of `--sensors`.
+///
+/// # Errors
+/// In words, as clap wants them.
+pub(super) fn sensors(text: &str) -> Result<Sensors, String> {
     Sensors::with_file(Path::new(text)).map_err(|e| e.message().to_owned())
 }
 

@@ -182,6 +182,11 @@ impl Notes for Console {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).remark(format!("warning: {text}"));
         self.say("warning", text);
     }
+    fn tell(&self, text: &str) {
+        if !self.quiet {
+            self.say("info", text);
+        }
+    }
     fn reads(&self, path: &Path, date: Option<&str>) {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).reads(path, date);
     }

@@ -25,6 +25,7 @@ pub fn execute(pass: Pass, products: Vec<Box<dyn Product>>, common: &Common, con
     let (grid, citations) = (pass.grid().clone(), pass.citations());
     let mut outcome = pass.run(&context.limits, context.progress.as_ref(), &context.cancel)?;
     doubt(&outcome, context);
+    share_of_valid(&outcome, context);
     let mut artifacts = Vec::new();
     for product in products {
         artifacts.extend(product.finish(&mut outcome, context)?);
@@ -46,6 +47,31 @@ fn doubt(outcome: &Outcome, context: &Context) {
                 c.name
             ));
         }
+    }
+}
+
+/// Says how much of what was read is valid, once for channels with the same counts.
+fn share_of_valid(outcome: &Outcome, context: &Context) {
+    const NAMED: usize = 8;
+    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+    for c in outcome.channels.iter().filter(|c| c.cells > 0) {
+        let percent = |n: u64| 100.0 * n as f64 / c.cells as f64;
+        let text = format!(
+            "{:.1} % of the pixels valid (nodata {:.1}, masked {:.1}, outside the area {:.1}, out of range {:.1})",
+            percent(c.valid()),
+            percent(c.nodata),
+            percent(c.masked),
+            percent(c.clipped),
+            percent(c.out_of_range)
+        );
+        match told.iter_mut().find(|(t, _)| *t == text) {
+            Some((_, names)) => names.push(&c.name),
+            None => told.push((text, vec![&c.name])),
+        }
+    }
+    for (text, names) in &told {
+        let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+        context.notes.tell(&format!("{}{more}: {text}", names[..names.len().min(NAMED)].join(" ")));
     }
 }
 

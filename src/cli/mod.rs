@@ -34,6 +34,7 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod sample_args;
+pub mod sensors;
 pub mod signals;
 pub mod size;
 pub mod variogram;
@@ -98,7 +99,7 @@ enum Verb {
     Water(Box<bare::WaterArgs>),
     /// Print shell completions
     Completions(completions::Args),
-    /// Describe a raster: bands, types, nodata, CRS, blocks; exact statistics with --stats
+    /// Describe a scene or raster: bands, roles, scale, nodata, CRS, masks; exact statistics with --stats
     Info(Box<info::Args>),
     /// Map samples on a grid: kriging or inverse distance, with uncertainty and exceedance
     Interpolate(Box<interpolate::Args>),
@@ -112,6 +113,8 @@ enum Verb {
     Report(Box<report::Args>),
     /// Print what `run` would do with a project file, and touch nothing
     Plan(Box<plan::Args>),
+    /// List the sensors whose scenes are opened without options, or print a definition to start one's own from
+    Sensors(sensors::Args),
     /// Empirical variogram of samples, and the model that fits it best
     Variogram(Box<variogram::Args>),
 }
@@ -134,6 +137,7 @@ impl Verb {
             Self::Interpolate(args) => interpolate::run(args),
             Self::Man(args) => man::run(args),
             Self::Plan(args) => plan::run(args),
+            Self::Sensors(args) => sensors::run(args),
             Self::Variogram(args) => variogram::run(args),
 
             Self::Demo(args) => demo::run(args),

@@ -28,6 +28,8 @@ pub trait Notes: Send + Sync {
     fn warn(&self, text: &str);
     /// A decision taken (scale, mask, duplicate policy), kept in provenance.
     fn decide(&self, text: &str);
+    /// A figure worth a line while the run is watched, kept elsewhere.
+    fn tell(&self, _text: &str) {}
     /// A file that is read, with the acquisition date where it is a scene; kept in provenance.
     fn reads(&self, _path: &Path, _date: Option<&str>) {}
     /// The acquisition date of a scene whose files are named when they are read.

@@ -20,7 +20,7 @@ pub fn local_file(input: impl AsRef<OsStr>) -> Result<PathBuf> {
 }
 
 /// As [`local_file`], or a folder.
-fn local(input: impl AsRef<OsStr>) -> Result<PathBuf> {
+pub(super) fn local(input: impl AsRef<OsStr>) -> Result<PathBuf> {
     let path = Path::new(input.as_ref());
     let text = path.to_string_lossy();
     if text.is_empty() {

@@ -18,7 +18,7 @@ mod truth;
 
 pub use date::in_text as date_in_text;
 pub use input::local_file;
-pub use open::{from_sources, open};
+pub use open::{Found, from_sources, open, product_at};
 pub use options::{Alignment, BandMap, Encoding, Maskings, SceneOptions};
 pub use stack::open_stack;
 pub use target::Target;

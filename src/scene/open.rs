@@ -41,23 +41,43 @@ pub fn open(inputs: &[String], options: &SceneOptions) -> Result<Scene> {
     from_sources(sources, options)
 }
 
+/// What lies at a path.
+pub enum Found {
+    /// A product as downloaded, or a collection of them.
+    Scenes(Vec<Scene>),
+    /// A raster, perhaps the only one of an archive.
+    Raster(Arc<dyn Source>),
+}
+
+/// Opens what a user names without a role: a product, else a raster.
+///
+/// # Errors
+/// As [`open`].
+pub fn product_at(input: &Path, options: &SceneOptions) -> Result<Found> {
+    let path = super::input::local(input)?;
+    let Some(products) = product::read(&path, options)? else {
+        return Ok(Found::Raster(crate::io::open_raster(&path)?));
+    };
+    if let [only] = products.as_slice()
+        && let Some(source) = only.plain()
+    {
+        return Ok(Found::Raster(source));
+    }
+    let scene = |product| {
+        let mut builder = Builder::new(options);
+        builder.origin.push(path.clone());
+        builder.product(product)?;
+        builder.finish()
+    };
+    products.into_iter().map(scene).collect::<Result<_>>().map(Found::Scenes)
+}
+
 /// The scenes of one path: of a raster one, of a folder or a collection perhaps several.
 pub(super) fn open_path(path: &Path, options: &SceneOptions) -> Result<Vec<Scene>> {
-    let Some(products) = product::read(path, options)? else {
-        return Ok(vec![from_sources(vec![(None, crate::io::open_raster(path)?)], options)?]);
-    };
-    products
-        .into_iter()
-        .map(|product| match product.plain() {
-            Some(source) => from_sources(vec![(None, source)], options),
-            None => {
-                let mut builder = Builder::new(options);
-                builder.origin.push(path.to_owned());
-                builder.product(product)?;
-                builder.finish()
-            }
-        })
-        .collect()
+    match product_at(path, options)? {
+        Found::Scenes(scenes) => Ok(scenes),
+        Found::Raster(source) => Ok(vec![from_sources(vec![(None, source)], options)?]),
+    }
 }
 
 /// The scene of sources that are open already: one without a role, or several under their roles.

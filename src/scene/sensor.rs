@@ -200,6 +200,15 @@ impl std::ops::Deref for Sensor {
 }
 
 impl Definition {
+    /// Roles of its bands.
+    #[must_use]
+    pub fn roles(&self) -> Vec<Role> {
+        let mut roles: Vec<Role> =
+            self.bands.values().map(BandRule::role).chain(self.order.iter().map(|r| r.0)).collect();
+        roles.sort_unstable();
+        roles
+    }
+
     /// Role of a band name of this sensor (`B04`, `SR_B4`, `B8A`, `SCL`, `QA_PIXEL`, `Fmask`).
     pub(super) fn role(&self, name: &str) -> Option<Role> {
         let wanted = plain(name);

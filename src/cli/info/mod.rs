@@ -1,19 +1,22 @@
 //! `regrow info`.
 
+#[path = "scene.rs"]
+mod of_scene;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::args::Common;
+use super::args::{Common, sensors};
 use super::{Finish, console};
 use crate::analysis::statistics::{BandMoments, Statistics};
 use crate::engine::{Channel, ChannelCounts, Pass};
 use crate::error::{Error, Result};
-use crate::io;
 use crate::numeric::Moments;
 use crate::product::Context;
 use crate::raster::{Band, Role, Source};
-use crate::scene::{self, Told};
+use crate::scene::sensor::Sensors;
+use crate::scene::{self, Found, Scene, SceneOptions, Told};
 
 /// Bands whose planes are held at once; more are read in several passes.
 const GROUP: usize = 32;
@@ -21,12 +24,15 @@ const GROUP: usize = 32;
 /// Arguments.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Raster to describe
+    /// Scene (product folder, archive, STAC item) or raster to describe
     #[arg(value_name = "INPUT")]
     input: PathBuf,
     /// Add exact statistics of the stored values of every band (reads every pixel)
     #[arg(long)]
     stats: bool,
+    /// Sensors besides the built-in ones, as `regrow sensors --show` prints them
+    #[arg(long, value_name = "FILE", value_parser = sensors)]
+    sensors: Option<Sensors>,
     #[command(flatten)]
     common: Common,
 }
@@ -40,7 +46,11 @@ pub fn run(args: &Args) -> Result<Finish> {
     if args.common.bbox.is_some() || args.common.aoi.is_some() {
         return Err(Error::usage("info describes whole files; --bbox and --aoi are for verbs that compute"));
     }
-    let mut source = io::open_raster(&scene::local_file(&args.input)?)?;
+    let options = SceneOptions { sensors: args.sensors.clone().unwrap_or_default(), ..SceneOptions::default() };
+    let mut source = match scene::product_at(&args.input, &options)? {
+        Found::Scenes(scenes) => return scenes_as_told(&scenes, args, &context),
+        Found::Raster(source) => source,
+    };
     if let Some(crs) = &args.common.assume_crs {
         let (placed, warning) = scene::assumed::place(source, crs);
         warning.iter().for_each(|w| context.notes.warn(w));
@@ -55,6 +65,31 @@ pub fn run(args: &Args) -> Result<Finish> {
         console::print_json(&document(&args.input, source.as_ref(), &told, statistics.as_deref()))?;
     } else {
         console::print(&text(&args.input, source.as_ref(), &told, statistics.as_deref()))?;
+    }
+    Ok(Finish::Done)
+}
+
+/// Says what the scenes of a product are. Their pixels are many files: statistics are for one of them.
+fn scenes_as_told(scenes: &[Scene], args: &Args, context: &Context) -> Result<Finish> {
+    if args.stats {
+        return Err(Error::usage(format!(
+            "{}: --stats is for one raster; name a file of the scene",
+            args.input.display()
+        )));
+    }
+    for scene in scenes {
+        scene.warnings.iter().for_each(|w| context.notes.warn(w));
+        if !args.common.json {
+            console::print(&of_scene::text(scene))?;
+        }
+    }
+    if args.common.json {
+        match scenes {
+            [one] => console::print_json(&of_scene::document(one))?,
+            several => {
+                console::print_json(&json!({ "scenes": several.iter().map(of_scene::document).collect::<Vec<_>>() }))?;
+            }
+        }
     }
     Ok(Finish::Done)
 }
