@@ -1,5 +1,7 @@
 //! What `regrow info` says of a scene as downloaded.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, SceneBand};
@@ -75,6 +77,6 @@ fn band_text(band: &SceneBand) -> String {
         own.cols,
         own.rows,
         source.bands()[band.band].dtype,
-        source.name()
+        Path::new(source.name()).file_name().unwrap_or_default().display()
     )
 }

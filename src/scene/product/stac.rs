@@ -93,6 +93,9 @@ fn item(document: &Value, folder: &Path, name: &str, options: &SceneOptions) -> 
         return Err(bad(format!("stac_version is {version:?}; items of STAC 1.0 and 1.1 are read")));
     }
     let id = object.get("id").and_then(Value::as_str).unwrap_or("");
+    if id.contains(['/', '\\']) || id.chars().any(char::is_control) {
+        return Err(bad(format!("id {id:?} is a path; an id names a scene, fetch the item again")));
+    }
     let empty = Object::new();
     let properties = object.get("properties").and_then(Value::as_object).unwrap_or(&empty);
     let mut warnings = Vec::new();
@@ -122,12 +125,9 @@ fn item(document: &Value, folder: &Path, name: &str, options: &SceneOptions) -> 
             if let Ok(source) = &source {
                 check_grid(asset, properties, source.as_ref(), key, name, &mut warnings);
             }
-            let stated = if role.is_none_or(Role::is_categorical) {
-                None
-            } else {
-                stated(&described, properties, sensor.as_ref())
-                    .map_err(|e| e.context(format!("{name}: asset {key:?}")))?
-            };
+            let stated = stated(&described, properties, sensor.as_ref())
+                .map_err(|e| e.context(format!("{name}: asset {key:?}")))?
+                .filter(|_| !role.is_none_or(Role::is_categorical));
             bands.retain(|b| role.is_none() || b.role != role);
             bands.push(Found { role, label: key.clone(), source, band: at, sensor: sensor.clone(), stated });
         }
