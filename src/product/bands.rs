@@ -20,7 +20,8 @@ pub fn of_scene(scene: &Scene) -> impl Fn(Error) -> Error + '_ {
     move |e| match e.kind() {
         Kind::Input => {
             let listing = if scene.listing.is_empty() { "none".to_owned() } else { scene.listing.join(", ") };
-            Error::input(format!("{}: {}; bands there: {listing}", scene.name, e.message()))
+            let broken: Vec<_> = scene.unusable.iter().map(|(role, e)| format!("; {role}: {}", e.message())).collect();
+            Error::input(format!("{}: {}; bands there: {listing}{}", scene.name, e.message(), broken.concat()))
         }
         _ => e,
     }
