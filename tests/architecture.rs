@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("vector", &["error", "grid", "numeric"]),
     ("analysis", &["error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric"]),
     ("io", &["error", "grid", "raster", "engine", "vector", "numeric", "geostat"]),
-    ("scene", &["error", "grid", "raster", "engine", "io"]),
+    ("scene", &["error", "grid", "numeric", "raster", "engine", "io"]),
     ("bench", &["error", "grid", "raster", "engine", "vector", "io"]),
     (
         "product",

@@ -176,8 +176,15 @@ fn masks_and_ranges_apply_before_pixels_are_mixed() {
     let scl = MemorySource::new("scl", grid(32634, 0.0, 100.0, 20.0, 3, 2));
     let scl: Arc<dyn Source> = Arc::new(scl.band(Band::new(Dtype::U8), vec![4u8, 9, 4, 4, 9, 4], None).unwrap());
     let rule = MaskRule::Values(vec![9]);
-    let mask =
-        MaskSource { name: "scl".into(), source: scl, band: 0, rule: rule.clone(), buffered: rule, buffer_px: 0 };
+    let mask = MaskSource {
+        name: "scl".into(),
+        source: scl,
+        band: 0,
+        rule: rule.clone(),
+        buffered: rule,
+        buffer_px: 0,
+        speckle: MaskRule::Values(Vec::new()),
+    };
     let encoded = Encoded { scale: 1e-4, offset: 0.0, valid: Some(-0.2..=1.6) };
     let wanted = Wanted { band: 0, resampling: Resampling::Bilinear, nodata: Some(0.0), quantity: Some(encoded) };
     let target = grid(32634, 2.5, 97.5, 10.0, 5, 3);

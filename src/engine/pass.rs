@@ -305,7 +305,7 @@ impl MaskSource {
     }
 
     /// Pixels around an area that decide about it.
-    pub(super) fn reach(&self) -> usize {
+    pub(in crate::engine) fn reach(&self) -> usize {
         let around = if self.speckle == MaskRule::Values(Vec::new()) { 0 } else { mask::SPECKLE_REACH };
         self.buffer_px + around
     }

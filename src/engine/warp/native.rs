@@ -40,7 +40,7 @@ impl NativeMask {
                 source: Arc::clone(&mask.source),
                 nest,
                 bands: vec![mask.band],
-                grow: mask.buffer_px,
+                grow: mask.reach(),
                 keep: 0,
             }),
             Err(e) => Fit::Finer(mask.source.grid().nest(band).map_err(|_| {
@@ -63,7 +63,7 @@ impl NativeMask {
     }
 
     fn read_window(&self, window: Window) -> Option<Window> {
-        self.under(window).grow(self.mask.buffer_px).intersect(&self.mask.source.grid().window())
+        self.under(window).grow(self.mask.reach()).intersect(&self.mask.source.grid().window())
     }
 
     /// Bytes evaluating a window of the band takes.
