@@ -72,6 +72,7 @@ pub(super) fn check(name: &str, bands: &[(&SceneBand, &Sensor)]) -> Result<Optio
 }
 
 /// Stored values of the valid pixels of a few blocks, sorted.
+#[expect(clippy::unnecessary_cast, reason = "written once for all sample types, of which f64 is one")]
 fn sample(band: &SceneBand) -> Result<Vec<f64>> {
     let (grid, layout) = (band.source.grid(), band.source.layout());
     let mut reader = band.source.open()?;
@@ -81,7 +82,7 @@ fn sample(band: &SceneBand) -> Result<Vec<f64>> {
         let at = |size: usize, block: usize| {
             let block = block.max(1);
             let first = size * part / of / block * block;
-            (first, block.max(64).min(EDGE).min(size - first))
+            (first, block.clamp(64, EDGE).min(size - first))
         };
         let ((col, cols), (row, rows)) = (at(grid.cols, layout.cols), at(grid.rows, layout.rows));
         let window = Window::new(col as i64, row as i64, cols, rows);

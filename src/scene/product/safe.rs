@@ -161,7 +161,7 @@ fn grids(tree: &Tree, files: &[&Entry], warnings: &mut Vec<String>) -> Result<Ve
         let (cols, rows) = (figure(size, "NCOLS")?, figure(size, "NROWS")?);
         let (x, y) = (figure(position, "ULX")?, figure(position, "ULY")?);
         let (dx, dy) = (figure(position, "XDIM")?, figure(position, "YDIM")?);
-        let whole = |v: f64| v >= 1.0 && v <= 1e6 && v.fract() == 0.0;
+        let whole = |v: f64| (1.0..=1e6).contains(&v) && v.fract() == 0.0;
         let (Ok(metres), true) = (resolution.parse::<u32>(), whole(cols) && whole(rows) && dx > 0.0 && dy < 0.0) else {
             return Err(Error::input(format!(
                 "{place}: grid of {resolution:?} m has {cols} x {rows} pixels of {dx} x {dy}; the metadata are damaged"
