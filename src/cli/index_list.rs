@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::error::Result;
 use crate::spectral::build::{Origin, names};
 use crate::spectral::sensor::{PLATFORMS, Platform};
-use crate::spectral::{Ast, Index, catalogue};
+use crate::spectral::{Ast, Index, bounds, catalogue};
 
 /// A line an index: the user's `own`, then all others; with a sensor, those it computes and the constants they need.
 ///
@@ -63,9 +63,12 @@ pub fn show(index: &Index) -> Result<String> {
     for (expression, rule) in &index.guards {
         let _ = writeln!(text, "guard     {expression} {rule}");
     }
-    let _ = match index.range {
-        Some((lo, hi)) => writeln!(text, "range     {lo} to {hi}; outside is nodata"),
-        None => writeln!(text, "range     none stated; every finite value is kept"),
+    let _ = match (index.range, bounds::of(&ast)) {
+        (Some((lo, hi)), _) => writeln!(text, "range     {lo} to {hi}; outside is nodata"),
+        (None, Some((lo, hi))) => {
+            writeln!(text, "range     {lo} to {hi} where reflectance is not negative; not enforced")
+        }
+        (None, None) => writeln!(text, "range     none stated; every finite value is kept"),
     };
     let source = if index.source.is_empty() { "none stated" } else { &index.source };
     let _ = writeln!(text, "source    {source}");
@@ -101,6 +104,7 @@ mod tests {
         assert!(shown("kNDVI").contains("sigma = (N+R)/2 of each pixel"));
         assert!(shown("kEVI").contains("sigma = 0.5"));
         assert!(shown("AFRI1600").contains("doi.org") && shown("AFRI1600").contains("landsat-tm"));
+        assert!(shown("AFRI1600").contains("-1 to 1 where reflectance"));
         let bsi = shown("BSI");
         assert!(bsi.contains("s2 landsat-oli landsat-etm landsat-tm\n") && bsi.contains("-1 to 1"), "{bsi}");
     }

@@ -4,6 +4,7 @@
 //! subexpressions exist once ([`graph`]), and compiled to a register program that runs over rows of f64
 //! ([`program`], [`evaluation`]).
 
+pub mod bounds;
 pub mod build;
 pub mod catalogue;
 pub mod evaluation;

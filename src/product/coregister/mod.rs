@@ -143,7 +143,7 @@ fn there_on(reference: &Scene, moving: &Scene) -> Result<(f64, f64)> {
 
 fn differ(reference: &Scene, moving: &Scene, why: &str) -> Error {
     Error::input(format!(
-        "{} and {}: {why}; put the second on the grid of the first with `regrow align`",
+        "{0} and {1}: {why}; put the second on the grid of the first: regrow align {1} --to {0} -o FILE.tif",
         reference.name, moving.name
     ))
 }
@@ -226,5 +226,30 @@ impl Move {
             });
         }
         Ok(made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::{SceneOptions, from_sources};
+
+    #[test]
+    fn scenes_of_several_files_go_into_a_folder_each_under_its_name() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/coregister");
+        let open = |name: &str| crate::io::open_raster(&fixtures.join(name)).unwrap();
+        let sources = vec![(Some(Role::Nir), open("first.tif")), (Some(Role::Red), open("later.tif"))];
+        let scene = from_sources(sources, &SceneOptions::default()).unwrap();
+        let (context, folder) = (crate::product::tests_context(), tempfile::tempdir().unwrap());
+        let missing = Move::new(&scene, &scene, &folder.path().join("out.tif"), &context).err().unwrap();
+        assert!(missing.to_string().contains("2 files") && missing.kind().exit_code() == 2, "{missing}");
+        let made = Move::new(&scene, &scene, folder.path(), &context).unwrap().apply(&scene.grid, (1.5, 2.0), &context);
+        assert_eq!(made.unwrap().len(), 2);
+        for name in ["first.tif", "later.tif"] {
+            let moved = crate::io::open_raster(&folder.path().join(name)).unwrap();
+            let (was, is) =
+                (scene.grid.affine().unwrap().coefficients(), moved.grid().affine().unwrap().coefficients());
+            assert!((is[0] - was[0] - 15.0).abs() < 1e-6 && (is[3] - was[3] + 20.0).abs() < 1e-6, "{is:?}");
+        }
     }
 }

@@ -37,13 +37,10 @@ impl Movable {
     /// Input error where it is no GeoTIFF, or states its place otherwise than by tie points or a matrix of its own.
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display();
-        let remedy = |e: Error| {
-            Error::input(format!(
-                "{name}: only a GeoTIFF can be moved without resampling: {}; convert it first",
-                e.message()
-            ))
-        };
-        let tiff = Tiff::open(Arc::new(InputFile::open(path)?)).map_err(remedy)?;
+        let again = format!("write it again with `regrow align {name} --to first -o FILE.tif`");
+        let file = Arc::new(InputFile::open(path)?);
+        let tiff = Tiff::open(file)
+            .map_err(|_| Error::input(format!("{name}: only a GeoTIFF can be moved without resampling; {again}")))?;
         let ifd = tiff.main()?;
         let mut places = Vec::new();
         // A tie point is column, row, level, x, y, z.
@@ -142,4 +139,58 @@ fn copy(from: &Path, to: &Path, overwrite: bool) -> Result<AtomicFile> {
         return Err(Error::input(format!("{}: became shorter while it was read", from.display())));
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::GeoTiff;
+    use super::*;
+    use crate::raster::Source;
+
+    #[test]
+    fn every_form_is_moved_and_keeps_all_other_bytes() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rasters");
+        let dir = tempfile::tempdir().unwrap();
+        for (i, name) in [
+            "bits12_pixel.tif",
+            "i8_none_strips.tif",
+            "f64_zstd_pred3_be.tif",
+            "u16_none_bigtiff_be.tif",
+            "u64_deflate_strips.tif",
+            "u8_cog.tif",
+            "u8_jpeg_ycbcr.tif",
+            "u8_mask_beside.tif",
+            "u8_palette.tif",
+            "u8_point.tif",
+            "u8_rotated.tif",
+        ]
+        .iter()
+        .enumerate()
+        {
+            let (from, to) = (fixtures.join(name), dir.path().join(format!("{i}.tif")));
+            Movable::open(&from).unwrap().write(&to, (12.5, -7.25), false).unwrap();
+            let (before, after) = (GeoTiff::open(&from).unwrap(), GeoTiff::open(&to).unwrap());
+            let wanted = before.grid().affine().unwrap().moved(12.5, -7.25).coefficients();
+            let found = after.grid().affine().unwrap().coefficients();
+            assert!(wanted.iter().zip(found).all(|(w, f)| (w - f).abs() < 1e-9), "{name}: {found:?} {wanted:?}");
+            assert_eq!((before.bands(), before.metadata()), (after.bands(), after.metadata()), "{name}");
+            let (before, after) = (std::fs::read(&from).unwrap(), std::fs::read(&to).unwrap());
+            let changed = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+            assert!(before.len() == after.len() && (1..=16).contains(&changed), "{name}: {changed} bytes changed");
+            assert_eq!(beside(&from, ".msk").exists(), beside(&to, ".msk").exists(), "{name}");
+        }
+    }
+
+    #[test]
+    fn files_without_a_place_of_their_own_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = dir.path().join("a.jp2");
+        std::fs::write(&other, "not a TIFF at all").unwrap();
+        let refused = |path: &Path| Movable::open(path).err().unwrap().to_string();
+        assert!(refused(&other).contains("regrow align"));
+        let file = File::create(dir.path().join("bare.tif")).unwrap();
+        let mut tiff = tiff::encoder::TiffEncoder::new(file).unwrap();
+        tiff.write_image::<tiff::encoder::colortype::Gray8>(2, 2, &[1, 2, 3, 4]).unwrap();
+        assert!(refused(&dir.path().join("bare.tif")).contains("does not hold its own place"));
+    }
 }
