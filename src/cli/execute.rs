@@ -37,7 +37,7 @@ pub fn execute(pass: Pass, products: Vec<Box<dyn Product>>, common: &Common, con
 }
 
 /// Warns where more pixels than noise explains lie outside the range of reflectance: the scale is wrong then.
-fn doubt(outcome: &Outcome, context: &Context) {
+pub(super) fn doubt(outcome: &Outcome, context: &Context) {
     for c in &outcome.channels {
         let seen = c.cells.saturating_sub(c.nodata + c.masked + c.clipped);
         if c.out_of_range * 20 > seen {
@@ -80,6 +80,19 @@ fn share_of_valid(outcome: &Outcome, context: &Context) {
 /// # Errors
 /// Failed writing to stdout.
 pub fn report(artifacts: &[Artifact], outcome: &Outcome, common: &Common) -> Result<()> {
+    report_counts(artifacts, provenance::channels(outcome), outcome.peak_bytes, common)
+}
+
+/// As [`report`], of several passes together.
+///
+/// # Errors
+/// Failed writing to stdout.
+pub(super) fn report_counts(
+    artifacts: &[Artifact],
+    channels: serde_json::Map<String, Value>,
+    peak_bytes: u64,
+    common: &Common,
+) -> Result<()> {
     if common.json {
         let outputs: Vec<Value> = artifacts
             .iter()
@@ -88,8 +101,7 @@ pub fn report(artifacts: &[Artifact], outcome: &Outcome, common: &Common) -> Res
                         "figures": Value::Object(a.figures.clone()) })
             })
             .collect();
-        return console::print_json(&json!({ "outputs": outputs, "channels": provenance::channels(outcome),
-                                            "peak_bytes": outcome.peak_bytes }));
+        return console::print_json(&json!({ "outputs": outputs, "channels": channels, "peak_bytes": peak_bytes }));
     }
     if !common.quiet {
         for a in artifacts {
@@ -106,19 +118,15 @@ pub fn report(artifacts: &[Artifact], outcome: &Outcome, common: &Common) -> Res
 /// # Errors
 /// Failed writing to stdout.
 pub fn explain(plan: &Plan, common: &Common) -> Result<()> {
-    let crs = plan.grid.crs().map_or_else(|| "unknown".to_owned(), ToString::to_string);
     if common.json {
-        return console::print_json(&json!({
-            "grid": { "cols": plan.grid.cols, "rows": plan.grid.rows, "crs": crs,
-                      "geotransform": plan.grid.place().map(|a| a.coefficients().to_vec()) },
-            "tile_px": plan.tile, "tiles": plan.tiles, "chunk_tiles": plan.chunk, "chunk_bytes": plan.chunk_bytes,
-            "in_flight": plan.in_flight, "resident_bytes": plan.resident_bytes, "peak_bytes": plan.peak_bytes,
-            "least_bytes": plan.least_bytes, "bytes_read": plan.bytes_read, "bytes_written": plan.bytes_written,
-            "passes": 1, "steps": plan.summary,
-        }));
+        return console::print_json(&plan_json(plan));
     }
+    let crs = crs_of(plan);
     let mut text = format!("grid     {} x {} pixels, {crs}\n", plan.grid.cols, plan.grid.rows);
     text += &format!("tiles    {} of {} x {} pixels, {} at a time\n", plan.tiles, plan.tile, plan.tile, plan.in_flight);
+    if plan.rows_read < plan.tile {
+        text += &format!("rows     {} read at a time: memory does not hold the inputs of a tile\n", plan.rows_read);
+    }
     text += &format!(
         "memory   peak {} (least that works {})\n",
         size::display(plan.peak_bytes),
@@ -133,4 +141,38 @@ pub fn explain(plan: &Plan, common: &Common) -> Result<()> {
         text += &format!("step     {step}\n");
     }
     console::print(&text)
+}
+
+/// Prints the plans of several passes.
+///
+/// # Errors
+/// Failed writing to stdout.
+pub(super) fn explain_all(plans: &[Plan], common: &Common) -> Result<()> {
+    match plans {
+        [one] => explain(one, common),
+        all if common.json => {
+            let passes: Vec<Value> = all.iter().map(plan_json).collect();
+            console::print_json(&json!({ "passes": all.len(), "plans": passes }))
+        }
+        all => all.iter().enumerate().try_for_each(|(i, plan)| {
+            console::print(&format!("pass     {} of {}\n", i + 1, all.len()))?;
+            explain(plan, common)
+        }),
+    }
+}
+
+fn crs_of(plan: &Plan) -> String {
+    plan.grid.crs().map_or_else(|| "unknown".to_owned(), ToString::to_string)
+}
+
+fn plan_json(plan: &Plan) -> Value {
+    json!({
+        "grid": { "cols": plan.grid.cols, "rows": plan.grid.rows, "crs": crs_of(plan),
+                  "geotransform": plan.grid.place().map(|a| a.coefficients().to_vec()) },
+        "tile_px": plan.tile, "tiles": plan.tiles, "chunk_tiles": plan.chunk, "rows_read": plan.rows_read,
+        "rows_computed": plan.rows_computed, "chunk_bytes": plan.chunk_bytes, "workers": plan.workers,
+        "in_flight": plan.in_flight, "resident_bytes": plan.resident_bytes, "peak_bytes": plan.peak_bytes,
+        "least_bytes": plan.least_bytes, "bytes_read": plan.bytes_read, "bytes_written": plan.bytes_written,
+        "passes": 1, "steps": plan.summary,
+    })
 }

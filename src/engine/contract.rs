@@ -104,6 +104,9 @@ pub struct Spec {
     /// True where a tile whose inputs hold only nodata leaves the partial result as it is and is nodata in every plane: such
     /// tiles are then skipped.
     pub empty_adds_nothing: bool,
+    /// True where every output cell depends on the input cells at its place only, and nothing changes where a tile comes in
+    /// bands of rows: a pass of such analyses decodes few rows at a time, so that hundreds of channels stay small.
+    pub by_rows: bool,
     /// Sources of the method, for provenance and report.
     pub citations: Vec<&'static str>,
 }

@@ -15,17 +15,18 @@ pub(super) struct Origin<'a> {
 }
 
 /// Turns infinite and out-of-range values into nodata and counts them. NaN where every plane read was valid is arithmetic
-/// too (0/0), and counted; NaN elsewhere is nodata of the input. Every NaN that is left has the same bits.
-pub(super) fn guard(band: &OutBand, out: &mut OutPlane, origin: Origin<'_>, counts: &mut Counts) -> Moments {
+/// too (0/0), and counted; NaN elsewhere is nodata of the input. Every NaN that is left has the same bits. The moments of the
+/// rows go on from `all`, row by row, so that it does not matter whether a tile comes whole.
+pub(super) fn guard(band: &OutBand, out: &mut OutPlane, origin: Origin<'_>, counts: &mut Counts, all: &mut Moments) {
     let range = (*band.valid.start(), *band.valid.end());
     let nodata = band.nodata;
     match out {
-        OutPlane::F32(v) => floats(v, range, origin, counts),
-        OutPlane::F64(v) => floats(v, range, origin, counts),
-        OutPlane::U8(v) => integers(v, nodata as u8, range, origin.cols, counts),
-        OutPlane::U16(v) => integers(v, nodata as u16, range, origin.cols, counts),
-        OutPlane::I16(v) => integers(v, nodata as i16, range, origin.cols, counts),
-        OutPlane::I32(v) => integers(v, nodata as i32, range, origin.cols, counts),
+        OutPlane::F32(v) => floats(v, range, origin, counts, all),
+        OutPlane::F64(v) => floats(v, range, origin, counts, all),
+        OutPlane::U8(v) => integers(v, nodata as u8, range, origin.cols, counts, all),
+        OutPlane::U16(v) => integers(v, nodata as u16, range, origin.cols, counts, all),
+        OutPlane::I16(v) => integers(v, nodata as i16, range, origin.cols, counts, all),
+        OutPlane::I32(v) => integers(v, nodata as i32, range, origin.cols, counts, all),
     }
 }
 
@@ -84,9 +85,14 @@ impl Float for f64 {
     }
 }
 
-fn floats<T: Float>(values: &mut [T], (low, high): (f64, f64), origin: Origin<'_>, counts: &mut Counts) -> Moments {
+fn floats<T: Float>(
+    values: &mut [T],
+    (low, high): (f64, f64),
+    origin: Origin<'_>,
+    counts: &mut Counts,
+    all: &mut Moments,
+) {
     let (low, high) = T::within(low, high);
-    let mut all = Moments::default();
     let mut valid = vec![0; origin.cols];
     for (r, row) in values.chunks_mut(origin.cols).enumerate() {
         let found = float_row(row, low, high, &mut valid);
@@ -101,7 +107,6 @@ fn floats<T: Float>(values: &mut [T], (low, high): (f64, f64), origin: Origin<'_
         counts.out_of_range += found.outside;
         all.merge(&found.moments);
     }
-    all
 }
 
 struct Row {
@@ -135,14 +140,13 @@ fn integers<T: Copy + PartialEq + Into<f64>>(
     range: (f64, f64),
     cols: usize,
     counts: &mut Counts,
-) -> Moments {
-    let mut all = Moments::default();
+    all: &mut Moments,
+) {
     for row in values.chunks_mut(cols) {
         let (moments, outside) = integer_row(row, nodata, range);
         counts.out_of_range += outside;
         all.merge(&moments);
     }
-    all
 }
 
 #[pulp::with_simd(integer_row = pulp::Arch::new())]
@@ -183,7 +187,8 @@ mod tests {
         let input = Plane::from_f32(6, 1, vec![0.0, f32::NAN, 0.0, 0.0, 0.0, 0.0]);
         let mut counts = Counts::default();
         let origin = Origin { input: &[&input], halo: 0, cols: 6 };
-        let moments = guard(&band, &mut plane, origin, &mut counts);
+        let mut moments = Moments::default();
+        guard(&band, &mut plane, origin, &mut counts, &mut moments);
         assert_eq!((counts.arithmetic_invalid, counts.out_of_range), (2, 1));
         assert_eq!((moments.count, moments.min, moments.max, moments.mean()), (2, -1.0, 0.5, Some(-0.25)));
         let OutPlane::F32(v) = plane else { unreachable!() };

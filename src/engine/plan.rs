@@ -20,6 +20,10 @@ pub struct Plan {
     pub tiles: u64,
     /// Tiles read together along a row.
     pub chunk: usize,
+    /// Rows of a tile read at a time; less than the tile where memory does not hold all inputs of one.
+    pub rows_read: usize,
+    /// Rows of a tile decoded and computed at a time.
+    pub rows_computed: usize,
     /// Bytes a worker holds for one chunk while it computes.
     pub chunk_bytes: u64,
     /// Bytes a finished chunk holds until it is written.
@@ -48,6 +52,10 @@ const EDGE: usize = 512;
 const LEAST_EDGE: usize = 128;
 /// Input planes of one tile should stay below this, so that long time series do not need gigabytes a worker.
 const PLANES: usize = 64 << 20;
+/// Input planes of the rows computed at a time, where an analysis takes rows: they should stay in the processor's cache.
+const ROWS: usize = 4 << 20;
+/// Fewest rows at a time: below it the cost of each call shows.
+const LEAST_ROWS: usize = 8;
 /// Finished chunks that may wait for their turn, per worker.
 const QUEUE: usize = 4;
 
@@ -94,7 +102,7 @@ pub(super) struct Layout {
     /// Pixels of halo around every tile: the most any analysis needs.
     pub(super) halo: usize,
     pub(super) inputs: Vec<Input>,
-    /// Channels that are read: index in the pass and where its pixels are.
+    /// Channels that are read, in order of their index in the pass, and where their pixels are.
     pub(super) channels: Vec<(usize, Slot)>,
     /// Planes that later analyses read again.
     pub(super) written: Vec<Written>,
@@ -119,6 +127,8 @@ impl Layout {
             tile: edge,
             tiles: tiling.count() as u64,
             chunk: 1,
+            rows_read: edge,
+            rows_computed: rows(pass, &inputs, &channels, edge),
             chunk_bytes: 0,
             waiting_bytes: 0,
             resident_bytes: resident(pass),
@@ -140,7 +150,12 @@ impl Layout {
     /// Chooses how many tiles are read together and how many workers memory allows.
     fn fit(&mut self, pass: &Pass, limits: &Limits) -> Result<()> {
         let threads = limits.threads.max(1) as u64;
-        let (work, waiting) = self.worst(pass, 1);
+        let (mut work, mut waiting) = self.worst(pass, 1);
+        // Blocks are decoded again for every part of them that is read, so parts are the last resort.
+        while self.plan.resident_bytes + work + waiting > limits.memory && self.splits() {
+            self.plan.rows_read = (self.plan.rows_read / 2).max(self.plan.rows_computed);
+            (work, waiting) = self.worst(pass, 1);
+        }
         self.plan.least_bytes = self.plan.resident_bytes + work + waiting;
         if self.plan.least_bytes > limits.memory {
             return Err(Error::limit(format!(
@@ -157,7 +172,7 @@ impl Layout {
         let workers = |work: u64, waiting: u64| (free / (work + waiting).max(1)).min(threads);
         // Blocks wider than a tile (strips, above all) are decoded once for all tiles they cross, where memory allows it
         // without giving up workers.
-        let mut chunk = self.wanted_chunk();
+        let mut chunk = if self.in_parts() { 1 } else { self.wanted_chunk() };
         let (mut work, mut waiting) = self.worst(pass, chunk);
         while chunk > 1 && workers(work, waiting) < threads.min(self.tiling.count().div_ceil(chunk) as u64) {
             chunk = chunk.div_ceil(2);
@@ -180,14 +195,15 @@ impl Layout {
 
     /// Gives what memory is left to the sources whose blocks are met by several windows.
     fn keep(&mut self, ceiling: u64) {
-        let (edge, width) = (self.tiling.edge, self.tiling.edge * self.plan.chunk);
+        let (edge, width) = (self.plan.rows_read, self.tiling.edge * self.plan.chunk);
+        let one_row = self.tiling.down() == 1 && !self.in_parts();
         for input in &mut self.inputs {
             let (k, blocks) = (input.nest.factor, input.source.layout());
             let around = 2 * (self.halo.div_ceil(k) + input.grow);
             let aligned =
                 |tile: usize, block: usize| tile / k > 0 && (tile / k).is_multiple_of(block) && tile.is_multiple_of(k);
             let origin = input.nest.col == 0 && input.nest.row == 0;
-            let rows = self.tiling.down() == 1 || (origin && aligned(edge, blocks.rows));
+            let rows = one_row || (origin && aligned(edge, blocks.rows));
             let cols = self.tiling.across() <= self.plan.chunk || (origin && aligned(width, blocks.cols));
             if around == 0 && rows && cols && !input.source.meets_blocks_again() {
                 continue;
@@ -202,6 +218,21 @@ impl Layout {
     fn wanted_chunk(&self) -> usize {
         let widest = self.inputs.iter().map(|i| i.source.layout().cols.min(i.source.grid().cols) * i.nest.factor).max();
         widest.unwrap_or(1).div_ceil(self.tiling.edge).clamp(1, self.tiling.across())
+    }
+
+    /// Place of a channel of the pass among those that are read.
+    pub(super) fn slot(&self, channel: usize) -> Option<usize> {
+        self.channels.binary_search_by_key(&channel, |(used, _)| *used).ok()
+    }
+
+    /// True where tiles are read in parts.
+    pub(super) fn in_parts(&self) -> bool {
+        self.plan.rows_read < self.tiling.edge
+    }
+
+    /// True where a tile can be read in smaller parts than now.
+    fn splits(&self) -> bool {
+        self.plan.rows_read > self.plan.rows_computed
     }
 
     /// Number of chunks.
@@ -231,11 +262,13 @@ impl Layout {
     /// The most bytes any chunk of `k` tiles needs while computed and while it waits to be written.
     fn worst(&self, pass: &Pass, k: usize) -> (u64, u64) {
         let tile = Window::new(0, 0, self.tiling.edge.min(self.tiling.cols), self.tiling.edge.min(self.tiling.rows));
+        let rows = self.plan.rows_read;
         let per_tile = self.tile_bytes(pass, tile);
         let waiting = pass.jobs.iter().map(|j| job_waiting(j, tile.cells() as u64)).sum::<u64>() * k as u64;
         let chunks = self.tiling.across().div_ceil(k) * self.tiling.down();
         let reading = (0..chunks)
-            .map(|i| self.reading_bytes(pass, chunk_window(&self.tiling, k, i).grow(self.halo)))
+            .flat_map(|i| parts(chunk_window(&self.tiling, k, i), rows))
+            .map(|part| self.reading_bytes(pass, part.grow(self.halo)))
             .max()
             .unwrap_or(0);
         (reading + per_tile, waiting)
@@ -243,30 +276,46 @@ impl Layout {
 
     /// Raw samples, their masks, what readers allocate, and evaluated mask bands of one chunk.
     fn reading_bytes(&self, pass: &Pass, window: Window) -> u64 {
+        let mut lent = 0;
         let raw = self.inputs.iter().map(|i| {
             let Some(inside) = i.read_window(window) else { return 0 };
             let sample = i.sample_bytes() + i.bands.len() as u64;
-            inside.cells() as u64 * sample + i.source.scratch_bytes(inside)
+            let in_turn = i.source.lent_bytes(inside);
+            lent = in_turn.max(lent);
+            inside.cells() as u64 * sample + i.source.scratch_bytes(inside).saturating_sub(in_turn)
         });
+        let raw = raw.sum::<u64>() + lent;
         let masks = self.masks.iter().map(|(m, slot)| {
             let input = &self.inputs[slot.input];
             let marks = cells(input.read_window(window));
             let steps = if pass.masks[*m].buffer_px > 0 { marks * 8 } else { 0 };
             input.under(window).cells() as u64 + marks + steps
         });
-        raw.sum::<u64>() + masks.sum::<u64>()
+        raw + masks.sum::<u64>()
     }
 
     /// Planes, masks on the tile, analysis scratch and output planes of one tile.
     fn tile_bytes(&self, pass: &Pass, tile: Window) -> u64 {
-        let haloed = tile.grow(self.halo).cells() as u64;
+        let computed = Window { rows: tile.rows.min(self.plan.rows_computed), ..tile };
+        let haloed = computed.grow(self.halo).cells() as u64;
         let plane: u64 = self.channels.iter().map(|(_, s)| plane_bytes(&self.inputs[s.input], s.band)).sum();
         let again: u64 = self.written.iter().map(|w| held_bytes(pass.jobs[w.job].spec.writes[w.plane].dtype)).sum();
         let keep = u64::from(pass.clip.is_some());
         let n = tile.cells() as u64;
         let job = pass.jobs.iter().map(|j| job_bytes(j, n)).max().unwrap_or(0);
-        haloed * (plane + again + self.masks.len() as u64 + keep) + n * written_at_once(pass) + job
+        // A band of rows has output planes of its own before they join those of the tile.
+        let rows = if computed.rows < tile.rows { computed.cells() as u64 } else { 0 };
+        haloed * (plane + again + self.masks.len() as u64 + keep) + (n + rows) * written_at_once(pass) + job
     }
+}
+
+/// A window cut into parts of `rows` rows.
+pub(super) fn parts(window: Window, rows: usize) -> impl Iterator<Item = Window> {
+    (0..window.rows).step_by(rows.max(1)).map(move |r| Window {
+        row: window.row + r as i64,
+        rows: rows.min(window.rows - r),
+        ..window
+    })
 }
 
 fn tiles_of(tiling: &Tiling, k: usize, chunk: usize) -> std::ops::Range<usize> {
@@ -394,12 +443,29 @@ fn gather(pass: &Pass) -> Result<Gathered> {
 fn edge(pass: &Pass, inputs: &[Input], channels: &[(usize, Slot)]) -> usize {
     let per_cell: u64 = channels.iter().map(|(_, s)| plane_bytes(&inputs[s.input], s.band)).sum();
     let mut edge = EDGE;
-    while edge > LEAST_EDGE && per_cell as usize * edge * edge > PLANES {
+    while !by_rows(pass) && edge > LEAST_EDGE && per_cell as usize * edge * edge > PLANES {
         edge /= 2;
     }
     let outputs = pass.jobs.iter().flat_map(|j| &j.outputs);
     let multiple = outputs.map(|o| o.sink.tile_multiple().max(1)).fold(1, common_multiple);
     edge.next_multiple_of(multiple)
+}
+
+/// True where every analysis takes rows, and none what another one wrote.
+fn by_rows(pass: &Pass) -> bool {
+    let alone = |j: &Job| j.spec.by_rows && j.spec.halo == 0 && !j.reads.iter().any(|r| matches!(r, Read::Written(_)));
+    pass.jobs.iter().all(alone)
+}
+
+/// Rows computed at a time, a function of what is read like the tile edge.
+fn rows(pass: &Pass, inputs: &[Input], channels: &[(usize, Slot)], edge: usize) -> usize {
+    if !by_rows(pass) {
+        return edge;
+    }
+    let per_cell: u64 = channels.iter().map(|(_, s)| plane_bytes(&inputs[s.input], s.band)).sum();
+    let fit = ROWS / (per_cell as usize * edge).max(1);
+    // A power of two divides the usual block edges.
+    (fit.max(LEAST_ROWS).next_power_of_two()).min(edge)
 }
 
 fn common_multiple(a: usize, b: usize) -> usize {

@@ -14,7 +14,7 @@ use super::limits::Cancel;
 use super::mask;
 use super::outcome::{ChannelCounts, Counts};
 use super::pass::{Job, Pass, Read};
-use super::plan::Layout;
+use super::plan::{Layout, parts};
 use crate::error::{Error, Result};
 use crate::grid::Window;
 use crate::numeric::Moments;
@@ -66,21 +66,8 @@ struct Desk {
     again: Vec<Plane>,
     /// Output planes of any analysis, filled again tile by tile.
     spare: Vec<OutPlane>,
-}
-
-impl Desk {
-    /// Planes of nodata for the outputs of an analysis.
-    fn blank(&mut self, job: &Job, cells: usize) -> Vec<OutPlane> {
-        let plane = |b: &super::contract::OutBand| match self.spare.iter().position(|p| p.dtype() == b.dtype) {
-            Some(i) => {
-                let mut plane = self.spare.swap_remove(i);
-                plane.reset(b.nodata, cells);
-                plane
-            }
-            None => OutPlane::filled(b.dtype, b.nodata, cells),
-        };
-        job.spec.writes.iter().map(plane).collect()
-    }
+    /// The same of whole tiles, where rows are computed a few at a time.
+    tiles: Vec<OutPlane>,
 }
 
 /// What all workers share.
@@ -122,9 +109,11 @@ impl<'a> Shop<'a> {
 
     fn guarded(&self, desk: &mut Desk, chunk: usize, reads: &mut u64) -> Result<Vec<TileDone>> {
         let stage = Cell::new("reading");
-        let read = catch_unwind(AssertUnwindSafe(|| self.read(desk, chunk, reads)));
-        let window = self.layout.chunk_window(chunk);
-        read.unwrap_or_else(|panic| Err(died(stage.get(), window, &*panic)))?;
+        if !self.layout.in_parts() {
+            let window = self.layout.chunk_window(chunk);
+            let read = catch_unwind(AssertUnwindSafe(|| self.read(desk, window, reads)));
+            read.unwrap_or_else(|panic| Err(died(stage.get(), window, &*panic)))?;
+        }
         let tiles = self.layout.tiles_of(chunk);
         let mut done = Vec::with_capacity(tiles.len());
         for tile in tiles {
@@ -133,17 +122,17 @@ impl<'a> Shop<'a> {
                 return Err(Error::bug("an earlier tile failed"));
             }
             let window = self.layout.tiling.window(tile);
-            let result = catch_unwind(AssertUnwindSafe(|| self.tile(desk, window, &stage)));
+            let result = catch_unwind(AssertUnwindSafe(|| self.tile(desk, window, &stage, reads)));
             done.push(result.unwrap_or_else(|panic| Err(died(stage.get(), window, &*panic)))?);
         }
         Ok(done)
     }
 
     /// Reads every source once and evaluates the mask bands.
-    fn read(&self, desk: &mut Desk, chunk: usize, reads: &mut u64) -> Result<()> {
+    fn read(&self, desk: &mut Desk, window: Window, reads: &mut u64) -> Result<()> {
         let (layout, pass) = (self.layout, self.pass);
         self.cancel.check()?;
-        let window = layout.chunk_window(chunk).grow(layout.halo);
+        let window = window.grow(layout.halo);
         let n = layout.inputs.len();
         desk.readers.resize_with(n, || None);
         desk.raws.resize_with(n, Vec::new);
@@ -177,19 +166,58 @@ impl<'a> Shop<'a> {
         Ok(())
     }
 
-    fn tile(&self, desk: &mut Desk, window: Window, stage: &Cell<&'a str>) -> Result<TileDone> {
-        stage.set("decoding");
-        if self.skips(desk) {
+    fn tile(&self, desk: &mut Desk, window: Window, stage: &Cell<&'a str>, reads: &mut u64) -> Result<TileDone> {
+        let layout = self.layout;
+        if !layout.in_parts() && self.skips(desk) {
             return Ok(self.skipped(window));
         }
-        let channels = self.decode(desk, window)?;
-        let mut jobs = Vec::with_capacity(self.pass.jobs.len());
-        for (i, job) in self.pass.jobs.iter().enumerate() {
-            stage.set(&job.spec.name);
-            let void = job.spec.empty_adds_nothing && job.spec.halo == 0 && self.reads_nothing(job, &channels, &jobs);
-            jobs.push(self.job(i, job, void, desk, window)?);
+        if layout.plan.rows_computed >= window.rows && !layout.in_parts() {
+            stage.set("decoding");
+            let channels = self.decode(desk, window)?;
+            let mut jobs = Vec::with_capacity(self.pass.jobs.len());
+            for (i, job) in self.pass.jobs.iter().enumerate() {
+                stage.set(&job.spec.name);
+                let moments = vec![Moments::default(); job.spec.writes.len()];
+                let mut made = self.compute(job, &channels, &jobs, moments, desk, window)?;
+                let encoded = encode(job, &made, window)?;
+                self.keep_written(i, job, &made.planes, desk, window);
+                desk.spare.append(&mut made.planes);
+                jobs.push(JobDone { encoded, partial: made.partial, counts: made.counts, moments: made.moments });
+            }
+            return Ok(TileDone { window, jobs, channels });
         }
-        Ok(TileDone { window, jobs, channels })
+        self.by_rows(desk, window, stage, reads)
+    }
+
+    /// As [`Shop::tile`], a few rows at a time.
+    fn by_rows(&self, desk: &mut Desk, window: Window, stage: &Cell<&'a str>, reads: &mut u64) -> Result<TileDone> {
+        let (layout, jobs) = (self.layout, &self.pass.jobs);
+        let mut whole: Vec<Computed> = jobs.iter().map(|j| Computed::none(j, &mut desk.tiles)).collect();
+        let mut channels = vec![ChannelCounts::default(); layout.channels.len()];
+        for part in parts(window, layout.plan.rows_read) {
+            if layout.in_parts() {
+                stage.set("reading");
+                self.read(desk, part, reads)?;
+            }
+            for rows in parts(part, layout.plan.rows_computed) {
+                stage.set("decoding");
+                let counted = self.decode(desk, rows)?;
+                channels.iter_mut().zip(&counted).for_each(|(all, one)| all.add(one));
+                for (job, all) in jobs.iter().zip(&mut whole) {
+                    stage.set(&job.spec.name);
+                    let moments = std::mem::take(&mut all.moments);
+                    let made = self.compute(job, &counted, &[], moments, desk, rows)?;
+                    all.extend(job, made, &mut desk.spare)?;
+                }
+            }
+        }
+        let mut done = Vec::with_capacity(jobs.len());
+        for (job, mut made) in jobs.iter().zip(whole) {
+            let encoded = encode(job, &made, window)?;
+            desk.tiles.append(&mut made.planes);
+            done.push(JobDone { encoded, partial: made.partial, counts: made.counts, moments: made.moments });
+        }
+        Ok(TileDone { window, jobs: done, channels })
     }
 
     /// True where no source has anything for the chunk and no analysis asks for tiles without values.
@@ -202,10 +230,7 @@ impl<'a> Shop<'a> {
     /// True where everything an analysis reads of a tile is nodata.
     fn reads_nothing(&self, job: &Job, channels: &[ChannelCounts], done: &[JobDone]) -> bool {
         let void = |r: &Read| match r {
-            Read::Channel(c) => {
-                let slot = self.layout.channels.iter().position(|(used, _)| used == c);
-                slot.and_then(|s| channels.get(s)).is_some_and(|c| c.valid() == 0)
-            }
+            Read::Channel(c) => self.layout.slot(*c).and_then(|s| channels.get(s)).is_some_and(|c| c.valid() == 0),
             Read::Written(w) => done[w.job].moments.get(w.plane).is_some_and(|m| m.count == 0),
         };
         !job.reads.is_empty() && job.reads.iter().all(void)
@@ -266,12 +291,21 @@ impl<'a> Shop<'a> {
         Ok(all)
     }
 
-    /// One analysis on one tile, and its planes encoded for their sinks. Of a `void` tile the planes stay nodata.
-    fn job(&self, index: usize, job: &Job, void: bool, desk: &mut Desk, window: Window) -> Result<JobDone> {
-        let blank = desk.blank(job, window.cells());
+    /// One analysis on a tile, or on some rows of it, whose `moments` go on from those of the rows above. Where all it reads is nodata and adds nothing, the planes stay nodata.
+    fn compute(
+        &self,
+        job: &Job,
+        channels: &[ChannelCounts],
+        done: &[JobDone],
+        mut moments: Vec<Moments>,
+        desk: &mut Desk,
+        window: Window,
+    ) -> Result<Computed> {
+        let void = job.spec.empty_adds_nothing && job.spec.halo == 0 && self.reads_nothing(job, channels, done);
+        let blank = blank(&mut desk.spare, job, window.cells());
         let (layout, halo) = (self.layout, self.layout.halo);
         let plane = |r: &Read| match r {
-            Read::Channel(c) => layout.channels.iter().position(|(used, _)| used == c).map(|s| &desk.planes[s]),
+            Read::Channel(c) => layout.slot(*c).map(|s| &desk.planes[s]),
             Read::Written(w) => layout.written.iter().position(|used| used == w).map(|s| &desk.again[s]),
         };
         let planes: Vec<&Plane> = job.reads.iter().filter_map(plane).collect();
@@ -279,8 +313,7 @@ impl<'a> Shop<'a> {
         let mut out = TileOut { cols: window.cols, planes: blank };
         let partial = if void { job.analysis.empty() } else { job.analysis.tile(&input, &mut out)? };
         let mut counts = Counts { cells: window.cells() as u64, ..Counts::default() };
-        let mut moments = Vec::with_capacity(out.planes.len());
-        for (band, plane) in job.spec.writes.iter().zip(&mut out.planes) {
+        for ((band, plane), moments) in job.spec.writes.iter().zip(&mut out.planes).zip(&mut moments) {
             if plane.len() != window.cells() || plane.dtype() != band.dtype {
                 return Err(Error::bug(format!(
                     "analysis {} replaced plane {} by another shape",
@@ -288,20 +321,68 @@ impl<'a> Shop<'a> {
                 )));
             }
             let origin = Origin { input: &input.planes, halo, cols: window.cols };
-            moments.push(if void { Moments::default() } else { guard(band, plane, origin, &mut counts) });
+            if !void {
+                guard(band, plane, origin, &mut counts, moments);
+            }
         }
-        let mut encoded = Vec::with_capacity(job.outputs.len());
-        for output in &job.outputs {
-            let finished = |p: &usize| Finished { plane: &out.planes[*p], moments: moments[*p] };
-            encoded.push(output.sink.encode(window, &output.planes.iter().map(finished).collect::<Vec<_>>())?);
-        }
-        desk.again.resize_with(layout.written.len(), || Plane::from_f32(0, 0, Vec::new()));
-        for (written, plane) in layout.written.iter().zip(&mut desk.again).filter(|(w, _)| w.job == index) {
-            plane.take_written(&out.planes[written.plane], job.spec.writes[written.plane].nodata, window.cols, halo);
-        }
-        desk.spare.append(&mut out.planes);
-        Ok(JobDone { encoded, partial, counts, moments })
+        Ok(Computed { planes: out.planes, partial, counts, moments })
     }
+
+    /// Keeps the planes that later analyses of the tile read again.
+    fn keep_written(&self, index: usize, job: &Job, planes: &[OutPlane], desk: &mut Desk, window: Window) {
+        let written = &self.layout.written;
+        desk.again.resize_with(written.len(), || Plane::from_f32(0, 0, Vec::new()));
+        for (written, plane) in written.iter().zip(&mut desk.again).filter(|(w, _)| w.job == index) {
+            let nodata = job.spec.writes[written.plane].nodata;
+            plane.take_written(&planes[written.plane], nodata, window.cols, self.layout.halo);
+        }
+    }
+}
+
+/// Planes an analysis made, guarded, and what else it made.
+struct Computed {
+    planes: Vec<OutPlane>,
+    partial: AnyPartial,
+    counts: Counts,
+    moments: Vec<Moments>,
+}
+
+impl Computed {
+    /// Nothing yet; rows are added.
+    fn none(job: &Job, spare: &mut Vec<OutPlane>) -> Self {
+        let moments = vec![Moments::default(); job.spec.writes.len()];
+        Self { planes: blank(spare, job, 0), partial: job.analysis.empty(), counts: Counts::default(), moments }
+    }
+
+    /// Adds the next rows; their planes are given back.
+    fn extend(&mut self, job: &Job, rows: Self, spare: &mut Vec<OutPlane>) -> Result<()> {
+        self.planes.iter_mut().zip(&rows.planes).for_each(|(all, next)| all.extend(next));
+        spare.extend(rows.planes);
+        job.analysis.merge(&mut self.partial, rows.partial)?;
+        self.counts.add(&rows.counts);
+        self.moments = rows.moments;
+        Ok(())
+    }
+}
+
+/// Planes of nodata for the outputs of an analysis, out of `spare` where it has some.
+fn blank(spare: &mut Vec<OutPlane>, job: &Job, cells: usize) -> Vec<OutPlane> {
+    let plane = |b: &super::contract::OutBand| match spare.iter().position(|p| p.dtype() == b.dtype) {
+        Some(i) => {
+            let mut plane = spare.swap_remove(i);
+            plane.reset(b.nodata, cells);
+            plane
+        }
+        None => OutPlane::filled(b.dtype, b.nodata, cells),
+    };
+    job.spec.writes.iter().map(plane).collect()
+}
+
+/// The planes of a tile encoded for their sinks.
+fn encode(job: &Job, made: &Computed, window: Window) -> Result<Vec<Encoded>> {
+    let finished = |p: &usize| Finished { plane: &made.planes[*p], moments: made.moments[*p] };
+    let sinks = job.outputs.iter();
+    sinks.map(|o| o.sink.encode(window, &o.planes.iter().map(finished).collect::<Vec<_>>())).collect()
 }
 
 /// Copies a mask from its own grid onto the cells of a tile.

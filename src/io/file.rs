@@ -3,8 +3,9 @@
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use super::handles::Handle;
 use crate::error::{Error, Result};
 
 /// What identifies the content of a file well enough to notice a replacement, a cut or an append.
@@ -27,7 +28,7 @@ impl Stamp {
 pub(super) struct InputFile {
     name: String,
     path: PathBuf,
-    file: File,
+    handle: Arc<Handle>,
     start: u64,
     len: u64,
     stamp: Stamp,
@@ -57,19 +58,18 @@ impl InputFile {
     /// Where the part does not lie inside the file.
     pub(super) fn section(&self, name: &str, at: u64, len: u64) -> Result<Self> {
         self.check_range(at, len, name)?;
-        let file = self.file.try_clone().map_err(|e| Error::from_io(&format!("opening {}", self.name), &e))?;
-        let (path, start) = (self.path.clone(), self.start + at);
-        Ok(Self { name: name.into(), path, file, start, len, stamp: self.stamp, failed: OnceLock::new() })
+        let (path, handle, start) = (self.path.clone(), Arc::clone(&self.handle), self.start + at);
+        Ok(Self { name: name.into(), path, handle, start, len, stamp: self.stamp, failed: OnceLock::new() })
     }
 
     fn handle(name: &str, path: &Path) -> Result<Self> {
         let failed = |e| Error::from_io(&format!("opening {name}"), &e);
-        let file = File::open(path).map_err(failed)?;
+        let (handle, file) = Handle::open(path).map_err(failed)?;
         let stamp = Stamp::of(&file.metadata().map_err(failed)?);
         Ok(Self {
             name: name.into(),
             path: path.to_owned(),
-            file,
+            handle,
             start: 0,
             len: stamp.len,
             stamp,
@@ -108,13 +108,26 @@ impl InputFile {
     /// Input error where the file ends before, with `what` was to be read; I/O error of the read.
     pub(super) fn read_at(&self, buf: &mut [u8], at: u64, what: &str) -> Result<()> {
         self.check_range(at, buf.len() as u64, what)?;
-        self.file.read_exact_at(buf, self.start + at).map_err(|e| {
+        let file = match self.handle.get() {
+            Some(file) => file,
+            None => self.opened_again()?,
+        };
+        file.read_exact_at(buf, self.start + at).map_err(|e| {
             let error = match e.kind() {
                 std::io::ErrorKind::UnexpectedEof => self.changed(),
                 _ => Error::io(format!("reading {}: {what}: {e}", self.name)),
             };
             self.failed.get_or_init(|| error).clone()
         })
+    }
+
+    /// The file, where it was closed in between, if it still is the same.
+    fn opened_again(&self) -> Result<Arc<File>> {
+        let file = self.handle.reopen().map_err(|e| Error::from_io(&format!("opening {}", self.name), &e))?;
+        match file.metadata() {
+            Ok(meta) if Stamp::of(&meta) == self.stamp => Ok(file),
+            _ => Err(self.changed()),
+        }
     }
 
     /// Fails where a read did before. A damaged tag can be done without, with a warning; one that the disk did not deliver

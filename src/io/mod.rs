@@ -6,6 +6,7 @@ mod file;
 #[cfg(feature = "gdal")]
 pub mod gdal;
 pub mod geotiff;
+mod handles;
 pub mod jp2;
 pub mod lock;
 pub mod memory;

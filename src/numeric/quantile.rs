@@ -19,14 +19,14 @@ pub fn of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
 }
 
 /// Ranks around position (n−1)q and the weight of the upper one.
-fn position(n: u64, q: f64) -> (u64, u64, f64) {
+pub(crate) fn position(n: u64, q: f64) -> (u64, u64, f64) {
     let at = (n.saturating_sub(1)) as f64 * q.clamp(0.0, 1.0);
     let low = at.floor();
     (low as u64, at.ceil() as u64, at - low)
 }
 
 /// The same sum of the nearer end that numpy uses, so that a weight of 1 gives the upper value exactly.
-fn between(low: f64, high: f64, weight: f64) -> f64 {
+pub(crate) fn between(low: f64, high: f64, weight: f64) -> f64 {
     if weight < 0.5 { low + (high - low) * weight } else { high - (high - low) * (1.0 - weight) }
 }
 

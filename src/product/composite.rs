@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
+use jiff::civil::Date;
 use serde_json::Map;
 
 use super::output::{self, Files};
 use super::{Artifact, Context, Product};
-use crate::analysis::composite::{CompositeAnalysis, CompositeMethod};
+use crate::analysis::composite::{CompositeAnalysis, CompositeMethod, CompositeSettings};
 use crate::engine::{Analysis, OutBand, Outcome, Pass};
 use crate::error::{Error, Result};
 use crate::raster::Role;
-use crate::scene::Entered;
+use crate::scene::{Entered, Scene};
 
 /// What `composite` computes and where it goes.
 #[derive(Clone, Debug)]
@@ -19,7 +20,11 @@ pub struct CompositeOptions {
     pub method: CompositeMethod,
     /// Fewest valid dates of a pixel that is not nodata.
     pub least: usize,
-    /// Raster: a band a role, then the number of valid dates.
+    /// Day of the year (from 1) that [`CompositeMethod::BestAvailable`] wants.
+    pub target_day: u16,
+    /// Bands of the median distances to the geometric median too.
+    pub deviations: bool,
+    /// Raster: a band a role, deviations where asked for, the number of valid dates, and the date where one is chosen.
     pub output: PathBuf,
 }
 
@@ -61,7 +66,15 @@ pub fn add(
         }
     }
     let bands = roles.iter().map(|r| OutBand::quantity(r.name(), "")).collect();
-    let analysis = CompositeAnalysis { reads, bands, method: options.method, red_nir, least: options.least.max(1) };
+    let dates = opened.iter().map(|s| date(s)).collect::<Result<Vec<_>>>()?;
+    let settings = CompositeSettings {
+        method: options.method,
+        red_nir,
+        target_day: options.target_day,
+        least: options.least,
+        deviations: options.deviations,
+    };
+    let analysis = CompositeAnalysis::new(reads, bands, dates, settings);
     let writes = Analysis::spec(&analysis).writes;
     let sink = output::raster(&options.output, pass.grid(), &writes, (0..writes.len()).collect(), context)?;
     pass.add(analysis, vec![sink])?;
@@ -72,6 +85,15 @@ pub fn add(
         title: "Composite of several dates".into(),
         figures,
     })))
+}
+
+/// Date of a scene.
+///
+/// # Errors
+/// Where it has none.
+pub fn date(scene: &Scene) -> Result<Date> {
+    let text = scene.date.as_deref().unwrap_or_default();
+    text.parse().map_err(|_| Error::input(format!("{}: has no date; give --dates FILE, a line a scene", scene.name)))
 }
 
 struct CompositeProduct(Artifact);

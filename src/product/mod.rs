@@ -11,6 +11,7 @@ pub mod cover;
 pub mod index;
 pub mod interpolate;
 pub mod output;
+pub mod period;
 pub mod provenance;
 pub mod samples;
 pub mod survey;

@@ -23,6 +23,20 @@ pub fn write(
     outcome: &Outcome,
     context: &Context,
 ) -> Result<Option<PathBuf>> {
+    write_counts(artifacts, grid, citations, counts(outcome), context)
+}
+
+/// As [`write`], with counts of cells by what became of them that are not those of a whole pass.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_counts(
+    artifacts: &[Artifact],
+    grid: Option<&Grid>,
+    citations: &[&str],
+    counts: Map<String, Value>,
+    context: &Context,
+) -> Result<Option<PathBuf>> {
     if artifacts.is_empty() {
         return Ok(None);
     }
@@ -43,7 +57,7 @@ pub fn write(
         inputs: record.inputs,
         decisions: record.remarks,
         citations: citations.iter().map(|c| (*c).to_owned()).collect(),
-        counts: counts(outcome),
+        counts,
         figures,
         reproducible: context.reproducible,
         ..Provenance::default()

@@ -44,6 +44,11 @@ pub trait Source: Send + Sync {
     /// Upper bound of the bytes a [`Reader::read`] of `window` allocates besides its result (decoded and compressed
     /// blocks held at once); counted by the byte ledger.
     fn scratch_bytes(&self, window: Window) -> u64;
+    /// The part of [`Source::scratch_bytes`] that a reader gives back when it has read: readers of one worker take it in
+    /// turn.
+    fn lent_bytes(&self, _window: Window) -> u64 {
+        0
+    }
     /// Decoded bytes of the blocks of `bands` bands that windows of `rows` rows, from left to right, meet again.
     fn kept_bytes(&self, _bands: usize, _rows: usize) -> u64 {
         0

@@ -203,6 +203,19 @@ impl OutPlane {
         }
     }
 
+    /// Adds the cells of another plane of the same type behind its own.
+    pub fn extend(&mut self, next: &Self) {
+        match (self, next) {
+            (Self::U8(to), Self::U8(v)) => to.extend_from_slice(v),
+            (Self::U16(to), Self::U16(v)) => to.extend_from_slice(v),
+            (Self::I16(to), Self::I16(v)) => to.extend_from_slice(v),
+            (Self::I32(to), Self::I32(v)) => to.extend_from_slice(v),
+            (Self::F32(to), Self::F32(v)) => to.extend_from_slice(v),
+            (Self::F64(to), Self::F64(v)) => to.extend_from_slice(v),
+            (to, next) => debug_assert!(false, "{} cells behind {}", next.dtype(), to.dtype()),
+        }
+    }
+
     /// Type of the cells.
     #[must_use]
     pub fn dtype(&self) -> Dtype {

@@ -134,7 +134,8 @@ fn composites(
             for (i, scene) in opened.stack.iter().enumerate() {
                 dates.push(scene.enter(&mut pass, &format!("{}:{i}:", opened.label))?);
             }
-            let options = CompositeOptions { method, least: 1, output: folder.join(layout::composite(&opened.label)) };
+            let output = folder.join(layout::composite(&opened.label));
+            let options = CompositeOptions { method, least: 1, target_day: 1, deviations: false, output };
             products.push(composite::add(&mut pass, &dates.iter().collect::<Vec<_>>(), &options, context)?);
         }
         let outcome = run_pass("composites", pass, products, context, made)?;

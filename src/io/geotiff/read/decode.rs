@@ -1,5 +1,6 @@
 //! Blocks of one image, decoded into buffers that are kept for the next block.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::blocks::Place;
@@ -14,16 +15,30 @@ use crate::io::cache::BlockCache;
 /// Compressed blocks may be this much larger than their pixels before the byte count is taken for damage.
 const SLACK: u64 = 64 << 10;
 
-/// Decodes blocks of one image; remembers the last one.
-pub(super) struct BlockDecoder {
-    tiff: Tiff,
-    image: Arc<Image>,
+/// Working memory of a decoder.
+#[derive(Default)]
+struct Work {
     decoders: Decoders,
     /// Stored bytes of a compressed block, or bits before widening.
     packed: Vec<u8>,
     /// Native samples of the last block.
     data: Vec<u8>,
     scratch: Vec<u8>,
+}
+
+thread_local! {
+    /// Working memory that the decoders of a thread take in turn: a time series has hundreds of files, and a worker reads
+    /// one of them at a time.
+    static LENT: Cell<Work> = Cell::default();
+}
+
+/// Decodes blocks of one image; remembers the last one.
+pub(super) struct BlockDecoder {
+    tiff: Tiff,
+    image: Arc<Image>,
+    work: Work,
+    /// True while `work` is not given back.
+    busy: bool,
     last: Option<(usize, usize, usize, bool)>,
     cache: Option<Arc<BlockCache>>,
     /// The last block, where it came from the cache.
@@ -32,22 +47,35 @@ pub(super) struct BlockDecoder {
 
 impl BlockDecoder {
     pub(super) fn new(tiff: Tiff, image: Arc<Image>) -> Self {
-        Self {
-            tiff,
-            image,
-            decoders: Decoders::default(),
-            packed: Vec::new(),
-            data: Vec::new(),
-            scratch: Vec::new(),
-            last: None,
-            cache: None,
-            kept: None,
-        }
+        Self { tiff, image, work: Work::default(), busy: false, last: None, cache: None, kept: None }
     }
 
     /// The same with blocks kept for other windows and other readers.
     pub(super) fn cached(self, cache: Arc<BlockCache>) -> Self {
         Self { cache: Some(cache).filter(|c| c.is_open()), ..self }
+    }
+
+    /// Takes the thread's working memory for a window, unless the last block is kept in it for this one.
+    pub(super) fn take_up(&mut self) {
+        if !self.busy {
+            self.work = LENT.take();
+            self.busy = true;
+        }
+    }
+
+    /// Gives working memory back after a window, unless the next window may go on in the last block.
+    pub(super) fn lay_down(&mut self, window: Window) {
+        if !cuts(&self.image, window) {
+            self.last = None;
+            self.kept = None;
+            LENT.set(std::mem::take(&mut self.work));
+            self.busy = false;
+        }
+    }
+
+    /// Bytes of [`BlockDecoder::buffer_bytes`] that go back after `window`.
+    pub(super) fn lent_bytes(image: &Image, window: Window) -> u64 {
+        if cuts(image, window) { 0 } else { Self::buffer_bytes(image) - image.blocks.kept_bytes() }
     }
 
     /// Upper bound of the buffers of a decoder of `image`.
@@ -72,8 +100,8 @@ impl BlockDecoder {
     pub(super) fn block(&mut self, plane: usize, row: usize, col: usize) -> Result<Option<&[u8]>> {
         if let Some(cache) = self.cache.clone() {
             self.kept = cache.block((row, col, plane), |memory| {
-                self.data = memory;
-                Ok(self.load(plane, row, col)?.then(|| std::mem::take(&mut self.data)))
+                self.work.data = memory;
+                Ok(self.load(plane, row, col)?.then(|| std::mem::take(&mut self.work.data)))
             })?;
             return Ok(self.kept.as_ref().map(|b| b.as_slice()));
         }
@@ -86,7 +114,7 @@ impl BlockDecoder {
                 present
             }
         };
-        Ok(present.then_some(self.data.as_slice()))
+        Ok(present.then_some(self.work.data.as_slice()))
     }
 
     fn load(&mut self, plane: usize, row: usize, col: usize) -> Result<bool> {
@@ -101,21 +129,28 @@ impl BlockDecoder {
             let text = format!("the block is too short (expected {needed} bytes, found {found}); fetch the file again");
             return Err(self.located(plane, row, col, &self.tiff.file.bad(text)));
         }
-        self.data.truncate(needed);
+        self.work.data.truncate(needed);
         if image.encoding.is_packed() {
-            std::mem::swap(&mut self.data, &mut self.packed);
+            std::mem::swap(&mut self.work.data, &mut self.work.packed);
             let cells = image.block_cols * image.block_samples();
             predictor::unpack(
-                &self.packed[..needed],
+                &self.work.packed[..needed],
                 usize::from(image.encoding.bits),
                 image.row_bytes(),
                 cells,
-                &mut self.data,
+                &mut self.work.data,
             );
         } else {
             let samples = image.block_samples();
             let e = &image.encoding;
-            predictor::restore(&mut self.data, image.row_bytes(), samples, e, image.predictor, &mut self.scratch);
+            predictor::restore(
+                &mut self.work.data,
+                image.row_bytes(),
+                samples,
+                e,
+                image.predictor,
+                &mut self.work.scratch,
+            );
         }
         Ok(true)
     }
@@ -126,8 +161,8 @@ impl BlockDecoder {
         if image.codec == Codec::None {
             let needed = (image.row_bytes() * image.rows_in(row)) as u64;
             let there = bytes.saturating_sub(start).min(needed);
-            self.data.resize(there as usize, 0);
-            self.tiff.file.read_at(&mut self.data, offset + start, "block")?;
+            self.work.data.resize(there as usize, 0);
+            self.tiff.file.read_at(&mut self.work.data, offset + start, "block")?;
             return Ok(there as usize);
         }
         if image.codec.most_output(bytes) < (image.row_bytes() * image.rows_in(row)) as u64 {
@@ -141,8 +176,8 @@ impl BlockDecoder {
                 "the block is said to take {bytes} bytes for {whole} bytes of pixels; the file is damaged"
             )));
         }
-        self.packed.resize(bytes as usize, 0);
-        self.tiff.file.read_at(&mut self.packed, offset, "block")?;
+        self.work.packed.resize(bytes as usize, 0);
+        self.tiff.file.read_at(&mut self.work.packed, offset, "block")?;
         if image.codec == Codec::Jpeg {
             let rows = image.rows_in(row);
             let shape = jpeg::Shape {
@@ -151,14 +186,23 @@ impl BlockDecoder {
                 samples: image.block_samples(),
                 ycbcr: image.photometric == 6,
             };
-            self.data.resize(image.row_bytes() * rows, 0);
-            jpeg::decode(&self.packed, image.jpeg_tables.as_deref(), &shape, &mut self.scratch, &mut self.data)
-                .map_err(|e| self.tiff.file.bad(e))?;
-            return Ok(self.data.len());
+            self.work.data.resize(image.row_bytes() * rows, 0);
+            jpeg::decode(
+                &self.work.packed,
+                image.jpeg_tables.as_deref(),
+                &shape,
+                &mut self.work.scratch,
+                &mut self.work.data,
+            )
+            .map_err(|e| self.tiff.file.bad(e))?;
+            return Ok(self.work.data.len());
         }
         // Some writers fill the last strip up to full height, so a whole block is accepted there too.
-        self.data.resize(whole, 0);
-        self.decoders.decode(image.codec, &self.packed, &mut self.data).map_err(|e| self.tiff.file.bad(e))
+        self.work.data.resize(whole, 0);
+        self.work
+            .decoders
+            .decode(image.codec, &self.work.packed, &mut self.work.data)
+            .map_err(|e| self.tiff.file.bad(e))
     }
 
     /// Puts band, block and window into an error, whose text starts with the file name.
@@ -177,4 +221,10 @@ impl BlockDecoder {
         let across = if self.image.tiled { format!("{kind} ({col}, {row})") } else { format!("{kind} {row}") };
         Error::new(error.kind(), format!("{name}: {band}{across}, {window}: {rest}"))
     }
+}
+
+/// True where blocks reach to the right or below `window`, so that a window beside it meets them again.
+fn cuts(image: &Image, window: Window) -> bool {
+    let ends = |end: i64, block: usize, all: usize| end as usize >= all || (end as usize).is_multiple_of(block);
+    !ends(window.col_end(), image.block_cols, image.cols) || !ends(window.row_end(), image.block_rows, image.rows)
 }

@@ -97,6 +97,7 @@ impl Reader for GeoTiffReader {
             raw.samples.reset(shared.bands[*band].dtype, cells);
             raw.mask = None;
         }
+        blocks.take_up();
         parts(window, (image.block_cols, image.block_rows), |row, col, part| {
             if image.planar {
                 for (band, raw) in &mut all {
@@ -111,6 +112,7 @@ impl Reader for GeoTiffReader {
             }
             Ok(())
         })?;
+        blocks.lay_down(window);
         if let Some((at, alpha)) = alpha {
             // The alpha band itself is a plain band: its zeros are values.
             for (_, raw) in bands.iter().zip(&mut *out).filter(|(band, _)| **band != *at) {

@@ -116,6 +116,10 @@ impl Source for GeoTiff {
         BlockDecoder::buffer_bytes(&shared.image) + alpha + shared.masks.iter().map(Mask::scratch_bytes).sum::<u64>()
     }
 
+    fn lent_bytes(&self, window: Window) -> u64 {
+        BlockDecoder::lent_bytes(&self.shared.image, window)
+    }
+
     fn kept_bytes(&self, bands: usize, rows: usize) -> u64 {
         let i = &self.shared.image;
         let planes = if i.planar { bands } else { 1 };
