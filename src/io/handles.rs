@@ -88,7 +88,7 @@ mod tests {
             .collect();
         assert!(handles[0].get().is_none() && handles[n - 1].get().is_some());
         for (i, handle) in handles.iter().enumerate() {
-            let file = handle.get().map_or_else(|| handle.reopen().unwrap(), |f| f);
+            let file = handle.get().unwrap_or_else(|| handle.reopen().unwrap());
             let mut byte = [0];
             file.read_exact_at(&mut byte, 0).unwrap();
             assert_eq!(byte[0], i as u8);

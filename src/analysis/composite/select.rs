@@ -11,11 +11,7 @@ pub(super) const NONE: u32 = u32::MAX;
 /// shadow and only counts where a pixel has nothing else.
 #[pulp::with_simd(greenest = pulp::Arch::new())]
 #[inline(always)]
-pub(super) fn greenest_with_simd<'a, S: pulp::Simd>(
-    _simd: S,
-    stack: &'a Stack<f64>,
-    (red, nir): (usize, usize),
-) -> Row<u32> {
+pub(super) fn greenest_with_simd<S: pulp::Simd>(_simd: S, stack: &Stack<f64>, (red, nir): (usize, usize)) -> Row<u32> {
     const NOTHING_ELSE: f64 = -2.0;
     let (mut best, mut chosen) = ([f64::NEG_INFINITY; LANES], [NONE; LANES]);
     for (i, (date, ok)) in stack.dates().enumerate() {
