@@ -11,6 +11,8 @@ use regrow::raster::{Raw, Samples};
 use serde_json::Value as Json;
 
 const BANDS: usize = 4;
+/// A part of the demo's scenes.
+const SOME: &str = "--bbox=5272082,2532404,5272382,2532704";
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
@@ -142,7 +144,7 @@ fn threads_and_memory_change_no_byte_and_periods_are_named() {
     for (at, limits) in [(&a, ["--threads=1", "--memory=24MiB"]), (&b, ["--threads=5", "--memory=4GiB"])] {
         std::fs::create_dir(at).unwrap();
         for (name, method) in [("m.tif", "median"), ("g.tif", "geomedian")] {
-            let mut options = vec!["--method", method, "--every", "season", "--reproducible"];
+            let mut options = vec!["--method", method, "--every", "season", "--reproducible", SOME];
             options.extend(limits);
             composite(&at.join(name), &options);
         }

@@ -53,6 +53,9 @@ impl Source for Around {
     fn scratch_bytes(&self, window: Window) -> u64 {
         self.source.scratch_bytes(window)
     }
+    fn lent_bytes(&self, window: Window) -> u64 {
+        self.source.lent_bytes(window)
+    }
     fn kept_bytes(&self, bands: usize, rows: usize) -> u64 {
         self.source.kept_bytes(bands, rows)
     }

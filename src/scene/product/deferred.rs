@@ -86,6 +86,9 @@ impl Source for Deferred {
     fn scratch_bytes(&self, window: Window) -> u64 {
         self.file().map_or(0, |s| s.scratch_bytes(window))
     }
+    fn lent_bytes(&self, window: Window) -> u64 {
+        self.file().map_or(0, |s| s.lent_bytes(window))
+    }
     fn kept_bytes(&self, bands: usize, rows: usize) -> u64 {
         self.file().map_or(0, |s| s.kept_bytes(bands, rows))
     }
