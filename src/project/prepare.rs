@@ -106,6 +106,9 @@ fn open(spec: &SceneSpec) -> Result<Opened> {
     }
     options.scale = spec.scale.map_or(Encoding::Auto, Encoding::Number);
     options.offset = spec.offset.map_or(Encoding::Auto, Encoding::Number);
+    if let Some(boa) = &spec.boa_offset {
+        options.boa_offset = boa.value.parse().map_err(|e: Error| boa.wrap(&e))?;
+    }
     let inputs: Vec<String> = match &spec.files {
         Files::One(path, positions) => {
             if !positions.is_empty() {

@@ -35,9 +35,54 @@ pub fn open_stack(inputs: &[String], options: &SceneOptions) -> Result<Vec<Scene
     } else {
         return Err(Error::usage("inputs mix scenes and files under roles; give either scenes or ROLE=FILE stacks"));
     };
+    once(&mut scenes);
     // Stable: acquisitions of one day stay in the order given.
     scenes.sort_by(|a, b| a.date.cmp(&b.date));
     Ok(scenes)
+}
+
+/// What was acquired, and how new its processing is: by the names of Sentinel-2 and Landsat products.
+fn acquisition(name: &str) -> Option<(String, String)> {
+    let words: Vec<&str> = name.split('_').collect();
+    match words.as_slice() {
+        [mission, level, taken, baseline, _, tile, made] if level.starts_with("MSIL") => {
+            Some((format!("{mission} {level} {taken} {tile}"), format!("{baseline} {made}")))
+        }
+        [sensor, level, place, taken, made, collection, _] if level.starts_with("L2S") => {
+            Some((format!("{sensor} {place} {taken}"), format!("{collection} {made}")))
+        }
+        _ => None,
+    }
+}
+
+/// Of an acquisition that was processed several times only the newest processing stays, so that no date counts twice.
+fn once(scenes: &mut Vec<Scene>) {
+    let mut newest: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for scene in scenes.iter() {
+        if let Some((taken, made)) = acquisition(&scene.name) {
+            let kept = newest.entry(taken).or_insert_with(|| (made.clone(), scene.name.clone()));
+            if made > kept.0 {
+                *kept = (made, scene.name.clone());
+            }
+        }
+    }
+    let mut dropped = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    scenes.retain(|scene| {
+        let kept = acquisition(&scene.name).and_then(|(taken, _)| newest.get(&taken));
+        let stays = kept.is_none_or(|(_, name)| *name == scene.name && seen.insert(name.clone()));
+        if !stays {
+            dropped.push(scene.name.clone());
+        }
+        stays
+    });
+    if let (Some(first), false) = (scenes.first_mut(), dropped.is_empty()) {
+        first.warnings.push(format!(
+            "{} scenes are acquisitions that are there in a newer processing, and are left out: {}",
+            dropped.len(),
+            dropped.join(" ")
+        ));
+    }
 }
 
 fn by_path<'a>(paths: impl Iterator<Item = &'a Path>, options: &SceneOptions) -> Result<Vec<Scene>> {
@@ -146,4 +191,23 @@ fn band_dates(source: &Arc<dyn Source>, options: &SceneOptions) -> Result<BTreeM
         keyed.insert((date.clone(), earlier), i);
     }
     Ok(keyed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_name_their_acquisition() {
+        let of = |name: &str| acquisition(name).unwrap();
+        let (old, new) = (
+            of("S2A_MSIL2A_20200807T102031_N0214_R065_T32TMT_20200807T130000"),
+            of("S2A_MSIL2A_20200807T102031_N0500_R065_T32TMT_20230302T130000"),
+        );
+        assert!(old.0 == new.0 && old.1 < new.1);
+        assert_ne!(old.0, of("S2A_MSIL2A_20200807T102031_N0214_R065_T32TMS_20200807T130000").0);
+        let landsat = of("LC08_L2SP_218074_20190114_20200829_02_T1");
+        assert_eq!(landsat.0, "LC08 218074 20190114");
+        assert_eq!(acquisition("scene_20190114.tif"), None);
+    }
 }

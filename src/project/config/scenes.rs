@@ -48,6 +48,8 @@ pub struct SceneSpec {
     pub scale: Option<f64>,
     /// Offset that overrides metadata.
     pub offset: Option<f64>,
+    /// Sentinel-2 offset in stored units that overrides metadata: `apply`, `none` or a number in quotes.
+    pub boa_offset: Option<Placed<String>>,
     /// Reduce the dates of a stack.
     pub composite: Option<Composite>,
 }
@@ -79,6 +81,7 @@ pub(super) fn scene(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Scene
     let mask = fields.get("mask");
     let scale = fields.get("scale");
     let offset = fields.get("offset");
+    let boa_offset = fields.get("boa_offset");
     let composite = fields.get("composite");
     fields.finish()?;
     let files = match (path, bands, stack) {
@@ -98,7 +101,8 @@ pub(super) fn scene(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Scene
         None => None,
     };
     let role = role.map(|n| role_name(&n)).transpose()?;
-    let mask = mask.map(|n| Ok::<_, Error>(Placed::new(n.text()?.to_owned(), &n))).transpose()?;
+    let text = |n: Node<'_>| Ok::<_, Error>(Placed::new(n.text()?.to_owned(), &n));
+    let (mask, boa_offset) = (mask.map(text).transpose()?, boa_offset.map(text).transpose()?);
     Ok(SceneSpec {
         place: node.place(),
         files,
@@ -107,6 +111,7 @@ pub(super) fn scene(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Scene
         mask,
         scale: scale.map(|n| n.number_where("a number other than 0", |v| v != 0.0)).transpose()?,
         offset: offset.map(|n| n.number()).transpose()?,
+        boa_offset,
         composite: composite.map(|n| composite_spec(&n)).transpose()?,
     })
 }
@@ -209,6 +214,7 @@ pub(super) fn matching(node: &Node<'_>) -> Result<Vec<SceneSpec>> {
         mask: None,
         scale: None,
         offset: None,
+        boa_offset: None,
         composite: None,
     };
     Ok(found.into_iter().map(scene).collect())

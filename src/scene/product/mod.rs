@@ -91,7 +91,9 @@ fn in_tree(tree: &Option<Tree>, path: &Path, options: &SceneOptions) -> Result<V
             found = reader(tree, options)?;
         }
     }
+    // An archive around one raster stands for it; a folder may be any folder.
     if found.is_empty()
+        && path.is_file()
         && let [only] = rasters(tree).as_slice()
     {
         found.push(alone(tree, only)?);
