@@ -26,6 +26,7 @@ pub mod execute;
 pub mod index;
 pub mod index_list;
 pub mod info;
+pub mod ingest;
 pub mod interpolate;
 pub mod machine;
 pub mod man;
@@ -101,6 +102,8 @@ enum Verb {
     Completions(completions::Args),
     /// Describe a scene or raster: bands, roles, scale, nodata, CRS, masks; exact statistics with --stats
     Info(Box<info::Args>),
+    /// Write rasters once as COGs with the same samples, for files that are slow to read (JPEG 2000)
+    Ingest(Box<ingest::Args>),
     /// Map samples on a grid: kriging or inverse distance, with uncertainty and exceedance
     Interpolate(Box<interpolate::Args>),
     /// Print the manual page (roff)
@@ -134,6 +137,7 @@ impl Verb {
             Self::Water(args) => bare::run_water(args),
             Self::Completions(args) => completions::run(args),
             Self::Info(args) => info::run(args),
+            Self::Ingest(args) => ingest::run(args),
             Self::Interpolate(args) => interpolate::run(args),
             Self::Man(args) => man::run(args),
             Self::Plan(args) => plan::run(args),

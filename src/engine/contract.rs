@@ -22,12 +22,14 @@ pub struct OutBand {
     pub name: String,
     /// Stored type.
     pub dtype: Dtype,
-    /// Nodata of integer bands; floats use NaN.
+    /// Nodata of integer bands, NaN where every value is valid; floats use NaN.
     pub nodata: f64,
     /// Valid range of a quantity; the engine turns what lies outside into nodata and counts it.
     pub valid: RangeInclusive<f64>,
     /// Physical quantity of a stored 1; what an analysis writes is physical, a sink may store it scaled.
     pub scale: f64,
+    /// Physical quantity of a stored 0, for values that are written as another file stores them.
+    pub offset: f64,
     /// Unit; empty for ratios.
     pub unit: String,
     /// Class values, names and colours; empty for quantities.
@@ -36,6 +38,8 @@ pub struct OutBand {
     pub overview: Overview,
     /// Colours of a quantity where the file gets a style.
     pub ramp: Ramp,
+    /// Further metadata of the band, by key.
+    pub items: Vec<(String, String)>,
 }
 
 impl OutBand {
@@ -48,10 +52,12 @@ impl OutBand {
             nodata: f64::NAN,
             valid: f64::NEG_INFINITY..=f64::INFINITY,
             scale: 1.0,
+            offset: 0.0,
             unit: unit.into(),
             classes: Vec::new(),
             overview: Overview::Average,
             ramp: Ramp::default(),
+            items: Vec::new(),
         }
     }
 
@@ -78,10 +84,12 @@ impl OutBand {
             nodata: 255.0,
             valid: 0.0..=254.0,
             scale: 1.0,
+            offset: 0.0,
             unit: String::new(),
             classes,
             overview: Overview::Mode,
             ramp: Ramp::default(),
+            items: Vec::new(),
         }
     }
 }

@@ -19,14 +19,14 @@ pub(super) struct Origin<'a> {
 /// rows go on from `all`, row by row, so that it does not matter whether a tile comes whole.
 pub(super) fn guard(band: &OutBand, out: &mut OutPlane, origin: Origin<'_>, counts: &mut Counts, all: &mut Moments) {
     let range = (*band.valid.start(), *band.valid.end());
-    let nodata = band.nodata;
+    let nodata = Some(band.nodata).filter(|n| !n.is_nan());
     match out {
         OutPlane::F32(v) => floats(v, range, origin, counts, all),
         OutPlane::F64(v) => floats(v, range, origin, counts, all),
-        OutPlane::U8(v) => integers(v, nodata as u8, range, origin.cols, counts, all),
-        OutPlane::U16(v) => integers(v, nodata as u16, range, origin.cols, counts, all),
-        OutPlane::I16(v) => integers(v, nodata as i16, range, origin.cols, counts, all),
-        OutPlane::I32(v) => integers(v, nodata as i32, range, origin.cols, counts, all),
+        OutPlane::U8(v) => integers(v, nodata.map(|n| n as u8), range, origin.cols, counts, all),
+        OutPlane::U16(v) => integers(v, nodata.map(|n| n as u16), range, origin.cols, counts, all),
+        OutPlane::I16(v) => integers(v, nodata.map(|n| n as i16), range, origin.cols, counts, all),
+        OutPlane::I32(v) => integers(v, nodata.map(|n| n as i32), range, origin.cols, counts, all),
     }
 }
 
@@ -136,14 +136,18 @@ fn float_row_with_simd<S: pulp::Simd, T: Float>(_simd: S, row: &mut [T], low: T,
 
 fn integers<T: Copy + PartialEq + Into<f64>>(
     values: &mut [T],
-    nodata: T,
+    nodata: Option<T>,
     range: (f64, f64),
     cols: usize,
     counts: &mut Counts,
     all: &mut Moments,
 ) {
     for row in values.chunks_mut(cols) {
-        let (moments, outside) = integer_row(row, nodata, range);
+        let (moments, outside) = match nodata {
+            Some(nodata) => integer_row(row, nodata, range),
+            // Where no value says nodata, all are valid.
+            None => (plain_row(row), 0),
+        };
         counts.out_of_range += outside;
         all.merge(&moments);
     }
@@ -168,9 +172,30 @@ fn integer_row_with_simd<S: pulp::Simd, T: Copy + PartialEq + Into<f64>>(
     (moments, u64::from(outside))
 }
 
+#[pulp::with_simd(plain_row = pulp::Arch::new())]
+#[inline(always)]
+fn plain_row_with_simd<S: pulp::Simd, T: Copy + Into<f64>>(_simd: S, row: &[T]) -> Moments {
+    Moments::of_each(row, Into::into)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_nodata_every_integer_is_valid() {
+        let band = OutBand { dtype: crate::raster::Dtype::U16, ..OutBand::quantity("dn", "") };
+        let mut plane = OutPlane::U16(vec![0, 65_535, 7]);
+        let origin = Origin { input: &[], halo: 0, cols: 3 };
+        let mut moments = Moments::default();
+        guard(&band, &mut plane, origin, &mut Counts::default(), &mut moments);
+        assert_eq!((moments.count, moments.min, moments.max), (3, 0.0, 65_535.0));
+        assert_eq!(plane, OutPlane::U16(vec![0, 65_535, 7]));
+        let band = OutBand { nodata: 0.0, ..band };
+        let mut moments = Moments::default();
+        guard(&band, &mut plane, origin, &mut Counts::default(), &mut moments);
+        assert_eq!(moments.count, 2);
+    }
 
     #[test]
     fn bounds_in_single_precision_keep_what_double_precision_keeps() {

@@ -9,6 +9,7 @@ pub mod composite;
 pub mod coregister;
 pub mod cover;
 pub mod index;
+pub mod ingest;
 pub mod interpolate;
 pub mod output;
 pub mod period;

@@ -9,12 +9,15 @@ use crate::numeric::Moments;
 use crate::raster::Class;
 
 /// The XML of GDAL's metadata tag; each band has `cells` cells.
-pub(super) fn gdal_metadata(bands: &[OutBand], moments: &[Moments], cells: u64) -> String {
+pub(super) fn gdal_metadata(bands: &[OutBand], moments: &[Moments], cells: u64, whole: &[(String, String)]) -> String {
     let mut out = String::from("<GDALMetadata>\n");
+    for (name, value) in whole {
+        let _ = writeln!(out, "  <Item name=\"{}\">{}</Item>", escape(name), escape(value));
+    }
     let mut item = |name: &str, band: usize, role: &str, value: &str| {
         let role = if role.is_empty() { String::new() } else { format!(" role=\"{role}\"") };
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "  <Item name=\"{name}\" sample=\"{band}\"{role}>{}</Item>", escape(value));
+        let _ = writeln!(out, "  <Item name=\"{}\" sample=\"{band}\"{role}>{}</Item>", escape(name), escape(value));
     };
     for (i, (band, m)) in bands.iter().zip(moments).enumerate() {
         if !band.name.is_empty() {
@@ -25,6 +28,12 @@ pub(super) fn gdal_metadata(bands: &[OutBand], moments: &[Moments], cells: u64) 
         }
         if band.scale != 1.0 {
             item("SCALE", i, "scale", &band.scale.to_string());
+        }
+        if band.offset != 0.0 {
+            item("OFFSET", i, "offset", &band.offset.to_string());
+        }
+        for (key, value) in &band.items {
+            item(key, i, "", value);
         }
         for class in &band.classes {
             item(&format!("CLASS_{}", class.value), i, "", &class.name);
@@ -89,12 +98,13 @@ mod tests {
         let mut band = OutBand::classes("a<b & \"c\"\u{1}", vec![Class::new(2, "bare <soil>", [200, 100, 0])]);
         band.unit = "m²".into();
         let moments = Moments::of(&[2.0, 2.0]);
-        let xml = gdal_metadata(std::slice::from_ref(&band), &[moments], 3);
+        let xml = gdal_metadata(std::slice::from_ref(&band), &[moments], 3, &[("SENSOR".to_owned(), "A<B".to_owned())]);
         let doc = roxmltree::Document::parse(&xml).unwrap();
         let text = |name: &str| {
             doc.descendants().find(|n| n.attribute("name") == Some(name)).and_then(|n| n.text()).unwrap().to_owned()
         };
         assert_eq!(text("DESCRIPTION"), "a<b & \"c\" ");
+        assert_eq!(text("SENSOR"), "A<B");
         assert_eq!((text("CLASS_2"), text("UNITTYPE")), ("bare <soil>".into(), "m²".into()));
         assert_eq!((text("STATISTICS_MEAN"), text("STATISTICS_VALID_PERCENT")), ("2".into(), "66.6666".into()));
         let aux = category_names(&[band]).unwrap();

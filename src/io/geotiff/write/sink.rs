@@ -36,6 +36,8 @@ pub struct CogSink {
     dtype: Dtype,
     nodata: Option<f64>,
     place: Vec<Entry>,
+    /// Of the whole file, by key.
+    metadata: Vec<(String, String)>,
     levels: Vec<Level>,
     encoder: Arc<BlockEncoder>,
     pyramid: Pyramid,
@@ -100,6 +102,22 @@ impl CogSink {
         }
     }
 
+    /// As [`CogSink::create`], with metadata of the whole file by key. Values are written as they are, without a scale.
+    ///
+    /// # Errors
+    /// As [`CogSink::create`].
+    pub fn create_with(
+        path: &Path,
+        grid: &Grid,
+        bands: &[OutBand],
+        options: &CreationOptions,
+        metadata: &[(String, String)],
+        overwrite: bool,
+    ) -> Result<Box<dyn Sink>> {
+        let sink = Self::new(path, grid, bands, options, overwrite)?;
+        Ok(Box::new(Self { metadata: metadata.to_vec(), ..sink }))
+    }
+
     fn new(path: &Path, grid: &Grid, bands: &[OutBand], options: &CreationOptions, overwrite: bool) -> Result<Self> {
         let name = path.display();
         let dtype = match bands {
@@ -152,6 +170,7 @@ impl CogSink {
             dtype,
             nodata,
             place,
+            metadata: Vec::new(),
             levels,
             encoder,
             pyramid,
@@ -240,6 +259,7 @@ impl CogSink {
                     &self.bands,
                     moments,
                     self.grid.cols as u64 * self.grid.rows as u64,
+                    &self.metadata,
                 )),
             ));
         }
