@@ -218,8 +218,9 @@ fn cubic_with_simd<'a, S: pulp::Simd, T: Cell>(
 /// Weights of four samples around a position `t` between the second and the third.
 #[inline(always)]
 fn catmull_rom(t: f64) -> [f64; 4] {
-    let (t2, t3) = (t * t, t * t * t);
-    [0.5 * (-t + 2.0 * t2 - t3), 0.5 * (2.0 - 5.0 * t2 + 3.0 * t3), 0.5 * (t + 4.0 * t2 - 3.0 * t3), 0.5 * (t3 - t2)]
+    const C: [[f64; 4]; 4] =
+        [[0.0, 1.0, 0.0, 0.0], [-0.5, 0.0, 0.5, 0.0], [1.0, -2.5, 2.0, -0.5], [-0.5, 1.5, -1.5, 0.5]];
+    std::array::from_fn(|i| C[0][i] + t * (C[1][i] + t * (C[2][i] + t * C[3][i])))
 }
 
 /// The mean over valid samples of some lines; NaN where their weight is below half of `all`.
