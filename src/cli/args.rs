@@ -8,12 +8,13 @@ use clap::Args;
 use super::console::{Console, LogFormat};
 use super::{machine, signals, size};
 use crate::analysis::clip::AreaOfInterest;
+use crate::engine::warp::Resampling;
 use crate::engine::{Limits, Pass, Progress};
 use crate::error::{Error, Result, mask_secrets};
 use crate::grid::{Crs, Grid};
 use crate::product::{Context, Notes};
 use crate::scene::sensor::Sensors;
-use crate::scene::{Alignment, BandMap, Encoding, Maskings, Scene, SceneOptions};
+use crate::scene::{Alignment, BandMap, Encoding, Maskings, Scene, SceneOptions, Target, extent};
 
 /// Options of every verb.
 #[derive(Args, Clone, Debug, Default)]
@@ -103,7 +104,7 @@ impl Common {
             return Err(Error::input(format!(
                 "{}: no polygon of the area of interest meets the raster, which covers {}",
                 path.display(),
-                crate::scene::extent::describe(grid)
+                extent::describe(grid)
             )));
         };
         let cropped = grid.crop(window);
@@ -158,9 +159,14 @@ pub struct SceneArgs {
     /// Sensors besides the built-in ones, as `regrow sensors --show` prints them
     #[arg(long, value_name = "FILE", value_parser = sensors)]
     pub sensors: Option<Sensors>,
-    /// Which extent to take where inputs differ but their pixels coincide
-    #[arg(long, value_name = "intersection|first|union")]
-    pub align: Option<Alignment>,
+    /// One grid for inputs that differ: first, union, intersection, a raster file, or EPSG:n:SIZE (EPSG:32634:10); what lies on
+    /// another grid or in another CRS is masked and then resampled
+    #[arg(long, value_name = "GRID")]
+    pub align: Option<Target>,
+    /// How --align resamples quantities: nearest, bilinear, cubic, average or mode [default: bilinear, average where pixels
+    /// grow twofold or more]
+    #[arg(long, value_name = "METHOD", requires = "align")]
+    pub resampling: Option<Resampling>,
 }
 
 impl SceneArgs {
@@ -184,6 +190,21 @@ impl SceneArgs {
         Ok(scenes)
     }
 
+    /// Puts scenes on one grid as --align says, and tells the user what that took; without it `extent` decides where extents
+    /// differ.
+    ///
+    /// # Errors
+    /// As [`extent::together`].
+    pub fn together(&self, scenes: Vec<Scene>, extent: Alignment, context: &Context) -> Result<(Grid, Vec<Scene>)> {
+        let told: Vec<_> = scenes.iter().map(|s| (s.warnings.len(), s.decisions.len())).collect();
+        let (grid, scenes) = extent::together(scenes, self.align.as_ref(), extent, self.resampling)?;
+        for (scene, (warnings, decisions)) in scenes.iter().zip(told) {
+            scene.warnings[warnings..].iter().for_each(|w| context.notes.warn(w));
+            scene.decisions[decisions..].iter().for_each(|d| context.notes.decide(d));
+        }
+        Ok((grid, scenes))
+    }
+
     /// Options for [`crate::scene::open`].
     #[must_use]
     pub fn options(&self, common: &Common) -> SceneOptions {
@@ -195,7 +216,8 @@ impl SceneArgs {
             masks: self.mask.clone(),
             mask_buffer: self.mask_buffer,
             dates: self.dates.clone(),
-            align: self.align,
+            align: self.align.clone(),
+            resampling: self.resampling,
             nodata: common.nodata,
             assume_crs: common.assume_crs.clone(),
             sensors: self.sensors.clone().unwrap_or_default(),

@@ -11,6 +11,7 @@ use super::options::{IndexSettings, Numbers, Patches, Zones};
 use crate::analysis::classes::Breaks;
 use crate::error::{Error, Result};
 use crate::product::change::{self, CHANGE_BREAKS, ChangeOptions, check_dates, common_grid};
+use crate::scene::{Alignment, Scene};
 use crate::spectral::Index;
 
 /// Arguments.
@@ -96,6 +97,8 @@ pub fn run(args: &Args) -> Result<Finish> {
     let before = args.scene.open(std::slice::from_ref(&args.before), &args.common, &context)?;
     let after = args.scene.open(std::slice::from_ref(&args.after), &args.common, &context)?;
     check_dates(&before, &after, context.notes.as_ref());
+    let (_, both) = args.scene.together(vec![before, after], Alignment::Intersection, &context)?;
+    let [before, after]: [Scene; 2] = both.try_into().map_err(|_| Error::bug("change: two scenes went in"))?;
     let grid = common_grid(&before, &after, context.notes.as_ref())?;
     let mut pass = args.common.pass("change", &grid, &context)?;
     let zones = args.zones.build(pass.grid(), &context)?;

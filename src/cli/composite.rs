@@ -15,7 +15,6 @@ use crate::grid::Grid;
 use crate::product::composite::{self, CompositeOptions};
 use crate::product::period::{Every, by_period, name_of};
 use crate::product::{Context, KeptNotes, Notes, Product, provenance};
-use crate::scene::extent::common;
 use crate::scene::{Alignment, Scene};
 
 /// Arguments.
@@ -77,8 +76,7 @@ pub fn run(args: &Args) -> Result<Finish> {
     if scenes.is_empty() {
         return Err(Error::input("composite: no scene lies between --from and --to"));
     }
-    let rasters: Vec<_> = scenes.iter().map(|s| (s.name.as_str(), &s.grid)).collect();
-    let grid = common(&rasters, Some(args.scene.align.unwrap_or(Alignment::Intersection)))?;
+    let (grid, scenes) = args.scene.together(scenes, Alignment::Intersection, &context)?;
     let parts = args.parts(&scenes)?;
     let work = Work { args, scenes: &scenes, grid: &grid, context: &context };
     let mut groups = Vec::new();

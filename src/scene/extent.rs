@@ -1,6 +1,8 @@
 //! The common grid of rasters whose pixels coincide, and its crop to a box.
 
 use super::options::Alignment;
+use super::{Scene, Target};
+use crate::engine::warp::{Resampling, Warper};
 use crate::error::{Error, Result};
 use crate::grid::{Grid, Window};
 
@@ -22,7 +24,7 @@ pub fn common(rasters: &[(&str, &Grid)], align: Option<Alignment>) -> Result<Gri
         let nest = base.nest(grid).map_err(|e| {
             Error::new(
                 e.kind(),
-                format!("{name} does not fit {}: {}{}", finest.0, e.message(), command(name, grid, base)),
+                format!("{name} does not fit {}: {}{}", finest.0, e.message(), command(name, grid, finest.0, base)),
             )
         })?;
         let window = Window::new(nest.col, nest.row, grid.cols * nest.factor, grid.rows * nest.factor);
@@ -59,6 +61,55 @@ pub fn common(rasters: &[(&str, &Grid)], align: Option<Alignment>) -> Result<Gri
         }
     };
     Ok(base.crop(whole))
+}
+
+/// True where the pixels of all rasters coincide with those of the finest.
+fn coincide(rasters: &[(&str, &Grid)]) -> bool {
+    let finest = rasters.iter().min_by(|a, b| pixel(a.1).total_cmp(&pixel(b.1)));
+    finest.is_some_and(|f| rasters.iter().all(|r| f.1.nest(r.1).is_ok()))
+}
+
+/// The grid that `align` asks for, and whether rasters have to be resampled onto it.
+///
+/// # Errors
+/// As [`common`] and [`Target::grid`].
+pub(super) fn wanted(rasters: &[(&str, &Grid)], align: Option<&Target>) -> Result<(Grid, bool)> {
+    let extent = match align {
+        None => None,
+        Some(target) => match target.extent().filter(|_| coincide(rasters)) {
+            None => return target.grid(rasters).map(|g| (g, true)),
+            some => some,
+        },
+    };
+    common(rasters, extent).map(|g| (g, false))
+}
+
+/// One grid for several scenes, and the scenes on it. Without `align` their pixels must coincide, and `extent` decides where
+/// their extents differ.
+///
+/// # Errors
+/// As [`common`], [`Target::grid`] and [`Scene::onto`].
+pub fn together(
+    scenes: Vec<Scene>,
+    align: Option<&Target>,
+    extent: Alignment,
+    resampling: Option<Resampling>,
+) -> Result<(Grid, Vec<Scene>)> {
+    let rasters: Vec<_> = scenes.iter().map(|s| (s.name.as_str(), &s.grid)).collect();
+    let grid = match align {
+        None => common(&rasters, Some(extent))?,
+        // Each was put on a grid of this kind when it was opened.
+        Some(Target::System(..)) => common(&rasters, Some(Alignment::Union))?,
+        Some(target) => wanted(&rasters, Some(target))?.0,
+    };
+    drop(rasters);
+    let warper = Warper::new(grid.clone());
+    let scenes = scenes.into_iter().map(|s| match grid.nest(&s.grid) {
+        Ok(_) => Ok(s),
+        Err(_) => s.onto(&warper, resampling),
+    });
+    let scenes = scenes.collect::<Result<_>>()?;
+    Ok((grid, scenes))
 }
 
 /// The pixels of `grid` that a box `[xmin, ymin, xmax, ymax]` touches.
@@ -117,25 +168,23 @@ pub fn describe(grid: &Grid) -> String {
     }
 }
 
-/// `; align it with: gdalwarp …`, where the target grid can be told to gdalwarp.
-fn command(name: &str, grid: &Grid, target: &Grid) -> String {
-    let (Ok(b), Some(affine), Some(crs)) = (target.bounds(), target.place(), target.crs()) else {
-        return String::new();
-    };
-    if !affine.is_axis_aligned() || grid.place().is_none() {
+/// Pixel size and reference system, as decisions name a grid.
+pub(super) fn pixels(grid: &Grid) -> String {
+    let crs = grid.crs().map_or_else(|| "unknown CRS".to_owned(), ToString::to_string);
+    let size = grid.place().map(|a| a.coefficients()).map(|g| (g[1].hypot(g[4]), g[2].hypot(g[5])));
+    match size {
+        Some((w, h)) if w == h => format!("{crs} at {w}"),
+        Some((w, h)) => format!("{crs} at {w} x {h}"),
+        None => crs,
+    }
+}
+
+/// `; align it with: regrow align …`, where both have a place.
+fn command(name: &str, grid: &Grid, target: &str, onto: &Grid) -> String {
+    if grid.place().is_none() || onto.place().is_none() {
         return String::new();
     }
-    let g = affine.coefficients();
-    format!(
-        "; align it with: gdalwarp -t_srs {crs} -te {} {} {} {} -tr {} {} -r bilinear {name} aligned.tif (-r near for \
-         classes)",
-        b[0],
-        b[1],
-        b[2],
-        b[3],
-        g[1].abs(),
-        g[5].abs()
-    )
+    format!("; resample on the fly with --align first, or once with: regrow align {name} --to {target} -o aligned.tif")
 }
 
 #[cfg(test)]
@@ -172,7 +221,7 @@ mod tests {
         assert!(common(&[("a", &a), ("b", &b)], Some(Alignment::First)).is_ok());
         let b = grid(5.0, 100.0, 10.0, 10, 10);
         let e = common(&[("a", &a), ("b", &b)], None).unwrap_err().to_string();
-        assert!(e.contains("gdalwarp -t_srs EPSG:32634 -te 0 0 100 100 -tr 10 10"), "{e}");
+        assert!(e.contains("--align first") && e.contains("regrow align b --to a -o aligned.tif"), "{e}");
     }
 
     #[test]

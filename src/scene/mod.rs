@@ -7,6 +7,7 @@ pub mod extent;
 mod input;
 mod mask;
 mod moved;
+mod onto;
 mod open;
 pub mod options;
 mod product;
@@ -24,6 +25,7 @@ pub use stack::open_stack;
 pub use target::Target;
 pub use told::{Told, told};
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -143,8 +145,14 @@ impl Scene {
                 self.name
             )));
         }
+        let valid = Self::valid_range(role, b.quantity);
+        Ok(Channel { valid, ..Self::unbounded(b, role, prefix, masks) })
+    }
+
+    /// The values a band can have: of reflectance −0.2 to 1.6, of other quantities and of unknown scales any.
+    fn valid_range(role: Role, quantity: Quantity) -> Option<RangeInclusive<f64>> {
         let reflectance = !role.is_categorical() && role != Role::Value && !role.is_thermal();
-        Ok(Channel { valid: reflectance.then_some(-0.2..=1.6), ..Self::unbounded(b, role, prefix, masks) })
+        (reflectance && quantity == Quantity::Physical).then_some(-0.2..=1.6)
     }
 
     /// As [`Scene::channel`], for expressions that do not change when all bands are multiplied by one factor: these may

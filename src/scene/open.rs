@@ -9,6 +9,7 @@ use super::options::{Encoding, Maskings, SceneOptions};
 use super::product::{self, Product};
 use super::sensor::Sensor;
 use super::{Scene, SceneBand, assumed, date, encoding, extent, mask, told, truth};
+use crate::engine::warp::Warper;
 use crate::error::{Error, Result};
 use crate::raster::{Role, Source};
 
@@ -336,14 +337,15 @@ impl<'a> Builder<'a> {
             picked => picked.iter().map(|p| &p.source).collect(),
         };
         let rasters: Vec<_> = sources.iter().map(|s| (s.name(), s.grid())).collect();
-        let mut grid = extent::common(&rasters, self.options.align)?;
+        let (mut grid, resampled) = extent::wanted(&rasters, self.options.align.as_ref())?;
         if let Some(bbox) = self.options.bbox {
             grid = extent::crop(&self.name, &grid, bbox)?;
         }
         if let (None, Some(list)) = (&self.date, &self.options.dates) {
             self.date = date::read_list(list)?.into_iter().next();
         }
-        Ok(Scene {
+        let warper = resampled.then(|| Warper::new(grid.clone()));
+        let scene = Scene {
             name: self.name,
             origin: self.origin,
             date: self.date,
@@ -355,7 +357,11 @@ impl<'a> Builder<'a> {
             listing: self.listing,
             product: self.product,
             unusable: self.unusable,
-        })
+        };
+        match warper {
+            Some(warper) => scene.onto(&warper, self.options.resampling),
+            None => Ok(scene),
+        }
     }
 }
 

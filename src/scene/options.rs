@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::target::Target;
+use crate::engine::warp::Resampling;
 use crate::error::{Error, Result};
 use crate::grid::Crs;
 use crate::raster::Role;
@@ -27,8 +29,10 @@ pub struct SceneOptions {
     pub mask_buffer: Option<f64>,
     /// File of dates, a line each.
     pub dates: Option<PathBuf>,
-    /// Extent where inputs differ.
-    pub align: Option<Alignment>,
+    /// The one grid of inputs that differ.
+    pub align: Option<Target>,
+    /// How quantities are resampled where that needs it.
+    pub resampling: Option<Resampling>,
     /// Nodata in stored values, instead of the file's.
     pub nodata: Option<f64>,
     /// CRS of files that state none.
@@ -164,18 +168,6 @@ pub enum Alignment {
     First,
     /// Where any has pixels; the others are nodata there.
     Union,
-}
-
-impl FromStr for Alignment {
-    type Err = Error;
-    fn from_str(s: &str) -> Result<Self> {
-        match s.trim() {
-            "intersection" => Ok(Self::Intersection),
-            "first" => Ok(Self::First),
-            "union" => Ok(Self::Union),
-            _ => Err(Error::usage("write intersection, first or union")),
-        }
-    }
 }
 
 #[cfg(test)]

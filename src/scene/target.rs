@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::input::local_file;
+use super::options::Alignment;
 use crate::error::{Error, Result};
 use crate::grid::{Affine, Crs, Grid, footprint};
 
@@ -65,6 +66,16 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// The extent, where pixels that coincide are to stay as they are.
+    pub(super) fn extent(&self) -> Option<Alignment> {
+        match self {
+            Self::First => Some(Alignment::First),
+            Self::Union => Some(Alignment::Union),
+            Self::Intersection => Some(Alignment::Intersection),
+            Self::Raster(_) | Self::System(..) => None,
+        }
+    }
+
     /// The grid for rasters that are to be put on it.
     ///
     /// # Errors
