@@ -62,6 +62,9 @@ impl Source for Around {
     fn keep_blocks(&self, bytes: u64) {
         self.source.keep_blocks(bytes);
     }
+    fn meets_blocks_again(&self) -> bool {
+        self.source.meets_blocks_again()
+    }
     fn is_empty(&self, window: Window) -> bool {
         self.source.is_empty(window)
     }

@@ -40,7 +40,12 @@ impl FromStr for Target {
             _ => {}
         }
         let system = text.len() > 5 && text.is_char_boundary(5) && text[..5].eq_ignore_ascii_case("epsg:");
-        if !system || std::path::Path::new(text).exists() {
+        let file = std::path::Path::new(text).exists();
+        // A mistyped word is no file that is missing.
+        if !system && !file && !text.contains(['.', '/', '\\']) {
+            return Err(Error::usage(format!("{text:?} is no grid; write {FORMS}")));
+        }
+        if !system || file {
             return Ok(Self::Raster(PathBuf::from(text)));
         }
         let (crs, size) = text[5..].split_once(':').ok_or_else(|| {
@@ -196,6 +201,7 @@ mod tests {
     fn mistakes_name_the_form() {
         let said = |t: &str| t.parse::<Target>().unwrap_err().to_string();
         assert!(said("EPSG:32634").contains("EPSG:32634:10"));
+        assert!(said("sideways").contains("intersection"));
         assert!(said("EPSG:32634:0").contains("above 0"));
         assert!(said("EPSG:99999:10").contains("99999"));
         assert_eq!("x.tif".parse::<Target>().unwrap(), Target::Raster("x.tif".into()));
