@@ -8,7 +8,7 @@ use super::input::Input;
 use super::options::{Encoding, Maskings, SceneOptions};
 use super::product::{self, Product};
 use super::sensor::Sensor;
-use super::{Scene, SceneBand, assumed, date, encoding, extent, mask, told, truth};
+use super::{Scene, SceneBand, assumed, collar, date, encoding, extent, mask, told, truth};
 use crate::engine::warp::Warper;
 use crate::error::{Error, Result};
 use crate::raster::{Role, Source};
@@ -185,6 +185,7 @@ impl<'a> Builder<'a> {
     /// A raster whose bands have roles by `--bands`, else by description.
     fn plain(&mut self, source: Arc<dyn Source>) -> Result<()> {
         let source = self.admit(source);
+        let source = self.photo(source);
         let sensor = told::sensor(&source, &self.options.sensors);
         let count = source.bands().len();
         if let Some(map) = &self.options.bands {
@@ -211,6 +212,24 @@ impl<'a> Builder<'a> {
             self.pick(Role::Value, &source, 0, None)?;
         }
         Ok(())
+    }
+
+    /// Roles that a file gives its bands by colour are told, and the collar of a photo is nodata.
+    fn photo(&mut self, source: Arc<dyn Source>) -> Arc<dyn Source> {
+        let coloured = source.bands().iter().any(|b| b.role.is_some() && b.name.is_empty());
+        if !coloured || self.options.bands.is_some() {
+            return source;
+        }
+        self.warnings.push(format!(
+            "{}: bands are taken as red, green and blue, as the file's colour interpretation says; where that is a default of the \
+             program that wrote it, name them with --bands",
+            source.name()
+        ));
+        let (source, cut) = collar::without(source);
+        if cut && self.options.nodata.is_none() {
+            self.decisions.push(format!("{}: black or white that reaches the edge is nodata", source.name()));
+        }
+        source
     }
 
     /// The only band of a raster, under a role.

@@ -37,7 +37,19 @@ pub(super) fn read(
             warnings.push(format!("GDAL metadata are ignored: {why}"));
         }
     }
+    photo(image, &mut bands);
     (bands, whole)
+}
+
+/// Three 8-bit colours that have no name of their own are red, green and blue: a photo.
+fn photo(image: &Image, bands: &mut [Band]) {
+    let colours = matches!(image.photometric, 2 | 6) && image.encoding.dtype == crate::raster::Dtype::U8;
+    let three = bands.len() == 3 || (bands.len() == 4 && image.alpha() == Some(3));
+    if colours && three && bands.iter().all(|b| b.name.is_empty()) {
+        for (band, role) in bands.iter_mut().zip([Role::Red, Role::Green, Role::Blue]) {
+            band.role = Some(role);
+        }
+    }
 }
 
 fn colours(tiff: &Tiff, ifd: &Ifd, image: &Image) -> Vec<Class> {
