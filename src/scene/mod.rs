@@ -1,6 +1,7 @@
 //! Scenes: from what a user names on the command line to channels with roles, scale, nodata, masks and date.
 
 pub mod assumed;
+mod builder;
 mod collar;
 mod date;
 mod encoding;

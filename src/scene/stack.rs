@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::builder::Builder;
 use super::input::Input;
-use super::open::{Builder, open_path};
+use super::open::open_path;
 use super::options::SceneOptions;
 use super::{Scene, date, told};
 use crate::error::{Error, Result};
