@@ -42,7 +42,7 @@ fn a_scene_is_put_on_the_grid_of_a_raster() {
     let target = fixture("nir_32634_to_3035_10_bilinear.tif");
     let index = ["index", "--expr", "N", &nir, &scl, "--align", &target, "--resampling", "bilinear"];
     let said = done(at, &[&index[..], &["--mask", "none", "-o", "all.tif"]].concat());
-    assert!(said.contains("from EPSG:32634 at 10 to EPSG:3035 at 10: nir bilinear"), "{said}");
+    assert!(said.contains("resampled from EPSG:32634 at 10 to EPSG:3035 at 10 by bilinear"), "{said}");
     let (made, grid) = pixels(at.join("all.tif"), 0);
     let (expected, wanted) = pixels(target.clone().into(), 0);
     assert_eq!(grid, wanted);
@@ -77,7 +77,10 @@ fn zones_meet_on_the_first_grid_or_on_a_declared_one() {
     assert!(!at.join("no.tif").exists());
 
     let said = done(at, &[&composite[..], &["first.tif", "--align", "first", "--resampling", "cubic"]].concat());
-    assert!(said.contains("scene_20200613.tif: from EPSG:32635 at 10 to EPSG:32634 at 10: value cubic"), "{said}");
+    assert!(
+        said.contains("scene_20200613.tif: resampled from EPSG:32635 at 10 to EPSG:32634 at 10 by cubic"),
+        "{said}"
+    );
     let (mean, grid) = pixels(at.join("first.tif"), 0);
     let (own, first) = pixels(at.join(a), 0);
     assert_eq!(grid, first);

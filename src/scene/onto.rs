@@ -93,7 +93,16 @@ impl Scene {
             extent::pixels(warper.target()),
             how.join(", ")
         );
-        self.warnings.push(format!("{decision} (resampled; pixels are not the file's own)"));
+        // Once for the scene: a product has a file a band.
+        let warning = format!(
+            "{}: resampled from {} to {} by {chosen}; pixels are not the file's own",
+            self.name,
+            extent::pixels(&grid),
+            extent::pixels(warper.target())
+        );
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
         let notes = shown.warnings().iter().filter(|w| !self.warnings.iter().any(|known| known.ends_with(w.as_str())));
         let notes: Vec<String> = notes.map(|w| format!("{}: {w}", shown.name())).collect();
         self.warnings.extend(notes);
