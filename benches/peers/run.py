@@ -171,6 +171,8 @@ def prepare(bench, tasks):
     if "zonal" in tasks:
         subprocess.run([bench.regrow, "index", "NDVI", f"red={bench.band('red')}", f"nir={bench.band('nir')}", "-o",
                         bench.prepared / "ndvi.tif", "--co", "COMPRESS=DEFLATE", "--quiet"], **quiet)
+    if {"median", "geomedian"} & set(tasks.split(",")):
+        subprocess.run([sys.executable, HERE / "series.py", "--size", str(bench.size), bench.prepared], **quiet)
     if "polygonize" in tasks:
         from tasks import BANDS, scene
         out = bench.prepared / "bare.tif"

@@ -9,7 +9,8 @@
 set -euo pipefail
 venv=${1:-${TMPDIR:-/tmp}/regrow-peers}
 python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet numpy rasterio xarray rioxarray dask pyogrio shapely geopandas exactextract whitebox-workflows
+"$venv/bin/pip" install --quiet numpy rasterio xarray rioxarray dask pyogrio shapely geopandas exactextract whitebox-workflows \
+  hdstats geomad 'scipy<1.15'
 if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gdal-bin python3-gdal otb-bin
 else

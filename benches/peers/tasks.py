@@ -303,7 +303,30 @@ def idw(b):
         {"gdal_grid": gdal}, "raster", "idw.tif", "idw.tif")
 
 
+def composite(method):
+    """60 dates of six bands within a gigabyte."""
+    def task(b):
+        series = sorted(b.prepared.glob("S_*.tif"))
+        peers = {
+            "median": {
+                "numpy.nanmedian by blocks": lambda out: [step("composite_numpy.py", "median", out / "c.tif", *series)],
+                "xarray, dask": lambda out: [step("composite_dask.py", out / "c.tif", *series)],
+            },
+            "geomedian": {
+                name: lambda out, name=name: [step("composite_numpy.py", name, out / "c.tif", *series)]
+                for name in ("hdstats", "geomad")
+            },
+        }[method]
+        ours = lambda out: [[b.regrow, "composite", *series, "--method", method, "--memory", "1GiB", "-o", out / "c.tif",
+                             "--quiet"]]
+        return Task(f"Composite of 60 dates x 6 bands: {method}", ours, peers, "raster", "c.tif", "c.tif",
+                    "regrow writes a COG (zstd 1) and the count of dates; peers write an uncompressed GeoTIFF. geomad is what "
+                    "odc-algo calls.")
+    return task
+
+
 TASKS = {
+    "median": composite("median"), "geomedian": composite("geomedian"),
     "ndvi-zstd": ndvi("zstd"), "ndvi-deflate": ndvi("deflate"), "ndvi-none": ndvi("none"), "ndvi-plain": ndvi("plain"),
     "ten": ten, "fused": fused, "zonal": zonal, "polygonize": polygonize, "idw": idw,
 }

@@ -1,4 +1,4 @@
-//! The guide: how regrow is built, how it reads reflectance, how accurate and how fast it is, and what its words mean.
+//! The guide: how regrow is built, how it reads reflectance and joins dates, how accurate and how fast it is, and what its words mean.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -8,6 +8,9 @@ pub mod adding_an_analysis {}
 
 #[doc = include_str!("radiometry.md")]
 pub mod radiometry {}
+
+#[doc = include_str!("composites.md")]
+pub mod composites {}
 
 #[doc = include_str!("accuracy.md")]
 pub mod accuracy {}
