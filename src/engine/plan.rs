@@ -150,13 +150,16 @@ impl Layout {
     /// Chooses how many tiles are read together and how many workers memory allows.
     fn fit(&mut self, pass: &Pass, limits: &Limits) -> Result<()> {
         let threads = limits.threads.max(1) as u64;
-        let (mut work, mut waiting) = self.worst(pass, 1);
         // Blocks are decoded again for every part of them that is read, so parts are the last resort.
+        let whole = std::mem::replace(&mut self.plan.rows_read, self.plan.rows_computed);
+        let (work, waiting) = self.worst(pass, 1);
+        self.plan.least_bytes = self.plan.resident_bytes + work + waiting;
+        self.plan.rows_read = whole;
+        let (mut work, mut waiting) = self.worst(pass, 1);
         while self.plan.resident_bytes + work + waiting > limits.memory && self.splits() {
             self.plan.rows_read = (self.plan.rows_read / 2).max(self.plan.rows_computed);
             (work, waiting) = self.worst(pass, 1);
         }
-        self.plan.least_bytes = self.plan.resident_bytes + work + waiting;
         if self.plan.least_bytes > limits.memory {
             return Err(Error::limit(format!(
                 "{}: memory limit {} is below the {} that one tile of {} x {} needs; use --memory {}",

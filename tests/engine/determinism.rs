@@ -262,3 +262,69 @@ fn least_memory_is_the_least() {
     let mib = least.div_ceil(1 << 20);
     assert!(e.to_string().ends_with(&format!("use --memory {mib}MiB")), "{e}");
 }
+
+/// Sum of many channels, and of all cells; takes a tile a few rows at a time.
+struct Total(usize);
+
+impl Analysis for Total {
+    type Partial = Sum;
+    fn spec(&self) -> Spec {
+        Spec {
+            name: "total".into(),
+            reads: (0..self.0).map(|i| i.to_string()).collect(),
+            writes: vec![OutBand::quantity("sum", ""), OutBand::classes("row", Vec::new())],
+            by_rows: true,
+            ..Spec::default()
+        }
+    }
+    fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut Sum) -> Result<()> {
+        for row in 0..input.rows() {
+            for col in 0..input.cols() {
+                let v: f64 = (0..self.0).map(|k| input.get(k, row as isize, col as isize)).sum();
+                out.f32_row(0, row)[col] = v as f32;
+                out.u8_row(1, row)[col] = ((input.window.row as usize + row) % 200) as u8;
+                sum.cells += u64::from(v.is_finite());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn rows_at_a_time_and_tiles_read_in_parts_give_the_same() {
+    let g = grid(530, 700);
+    let sources: Vec<Arc<dyn Source>> = (0..12).map(|i| source("a", &g, i)).collect();
+    let run = |memory: u64| {
+        let mut pass = Pass::new("test", g.clone());
+        for (i, s) in sources.iter().enumerate() {
+            pass.channel(channel(&i.to_string(), s, 0)).unwrap();
+        }
+        let (sink, planes) = CollectSink::new(&g);
+        let handle = pass.add(Total(12), vec![Output { sink, planes: vec![0, 1] }]).unwrap();
+        let limits = Limits { threads: 2, memory };
+        let plan = pass.plan(&limits).unwrap();
+        let mut outcome = pass.run(&limits, &Silent, &Cancel::default()).unwrap();
+        assert!(outcome.peak_bytes <= memory);
+        (plan, planes.planes().unwrap(), outcome.take(&handle).unwrap(), format!("{:?}", outcome.moments_of(&handle)))
+    };
+    let (whole, planes, sum, moments) = run(4 * GIB);
+    assert!(whole.rows_computed < whole.tile && whole.rows_read == whole.tile);
+    let (parts, in_parts, part_sum, part_moments) = run(whole.least_bytes);
+    assert!(parts.rows_read < parts.tile && parts.least_bytes == whole.least_bytes);
+    let bits = |p: &OutPlane| match p {
+        OutPlane::F32(v) => v.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+        OutPlane::U8(v) => v.iter().map(|v| u32::from(*v)).collect(),
+        other => panic!("{}", other.dtype()),
+    };
+    assert!(planes.iter().map(bits).eq(in_parts.iter().map(bits)));
+    assert_eq!((sum, moments), (part_sum, part_moments));
+    let all: Vec<Vec<u16>> = (0..12).map(|i| pixels(i, 530 * 700)).collect();
+    let (found, rows) = (bits(&planes[0]), bits(&planes[1]));
+    for i in (0..530 * 700).step_by(37) {
+        let values = all.iter().map(|p| if p[i] == 0 { f64::NAN } else { f64::from(p[i]) * 1e-4 });
+        let expected = (values.sum::<f64>() as f32).to_bits();
+        let both_nan = f32::from_bits(found[i]).is_nan() && f32::from_bits(expected).is_nan();
+        assert!(found[i] == expected || both_nan, "{i}");
+        assert_eq!(rows[i] as usize, i / 530 % 200);
+    }
+}

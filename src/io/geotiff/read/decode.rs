@@ -37,8 +37,6 @@ pub(super) struct BlockDecoder {
     tiff: Tiff,
     image: Arc<Image>,
     work: Work,
-    /// True while `work` is not given back.
-    busy: bool,
     last: Option<(usize, usize, usize, bool)>,
     cache: Option<Arc<BlockCache>>,
     /// The last block, where it came from the cache.
@@ -47,7 +45,7 @@ pub(super) struct BlockDecoder {
 
 impl BlockDecoder {
     pub(super) fn new(tiff: Tiff, image: Arc<Image>) -> Self {
-        Self { tiff, image, work: Work::default(), busy: false, last: None, cache: None, kept: None }
+        Self { tiff, image, work: Work::default(), last: None, cache: None, kept: None }
     }
 
     /// The same with blocks kept for other windows and other readers.
@@ -55,27 +53,21 @@ impl BlockDecoder {
         Self { cache: Some(cache).filter(|c| c.is_open()), ..self }
     }
 
-    /// Takes the thread's working memory for a window, unless the last block is kept in it for this one.
+    /// Takes the thread's working memory for a window.
     pub(super) fn take_up(&mut self) {
-        if !self.busy {
-            self.work = LENT.take();
-            self.busy = true;
-        }
+        self.work = LENT.take();
     }
 
-    /// Gives working memory back after a window, unless the next window may go on in the last block.
-    pub(super) fn lay_down(&mut self, window: Window) {
-        if !cuts(&self.image, window) {
-            self.last = None;
-            self.kept = None;
-            LENT.set(std::mem::take(&mut self.work));
-            self.busy = false;
-        }
+    /// Gives working memory back after a window, and forgets the last block: the cache is there for what other windows meet.
+    pub(super) fn lay_down(&mut self) {
+        self.last = None;
+        self.kept = None;
+        LENT.set(std::mem::take(&mut self.work));
     }
 
-    /// Bytes of [`BlockDecoder::buffer_bytes`] that go back after `window`.
-    pub(super) fn lent_bytes(image: &Image, window: Window) -> u64 {
-        if cuts(image, window) { 0 } else { Self::buffer_bytes(image) - image.blocks.kept_bytes() }
+    /// Bytes of [`BlockDecoder::buffer_bytes`] that go back after a window.
+    pub(super) fn lent_bytes(image: &Image) -> u64 {
+        Self::buffer_bytes(image) - image.blocks.kept_bytes()
     }
 
     /// Upper bound of the buffers of a decoder of `image`.
@@ -221,10 +213,4 @@ impl BlockDecoder {
         let across = if self.image.tiled { format!("{kind} ({col}, {row})") } else { format!("{kind} {row}") };
         Error::new(error.kind(), format!("{name}: {band}{across}, {window}: {rest}"))
     }
-}
-
-/// True where blocks reach to the right or below `window`, so that a window beside it meets them again.
-fn cuts(image: &Image, window: Window) -> bool {
-    let ends = |end: i64, block: usize, all: usize| end as usize >= all || (end as usize).is_multiple_of(block);
-    !ends(window.col_end(), image.block_cols, image.cols) || !ends(window.row_end(), image.block_rows, image.rows)
 }

@@ -112,7 +112,7 @@ impl Reader for GeoTiffReader {
             }
             Ok(())
         })?;
-        blocks.lay_down(window);
+        blocks.lay_down();
         if let Some((at, alpha)) = alpha {
             // The alpha band itself is a plain band: its zeros are values.
             for (_, raw) in bands.iter().zip(&mut *out).filter(|(band, _)| **band != *at) {

@@ -116,8 +116,8 @@ impl Source for GeoTiff {
         BlockDecoder::buffer_bytes(&shared.image) + alpha + shared.masks.iter().map(Mask::scratch_bytes).sum::<u64>()
     }
 
-    fn lent_bytes(&self, window: Window) -> u64 {
-        BlockDecoder::lent_bytes(&self.shared.image, window)
+    fn lent_bytes(&self, _window: Window) -> u64 {
+        BlockDecoder::lent_bytes(&self.shared.image)
     }
 
     fn kept_bytes(&self, bands: usize, rows: usize) -> u64 {
