@@ -10,7 +10,7 @@ use crate::engine::warp::{Resampling, Warper};
 use crate::error::{Error, Result};
 use crate::product::align::{self, AlignOptions};
 use crate::raster::Source;
-use crate::scene::{Target, assumed, extent, local_file};
+use crate::scene::{Target, extent, local_file};
 
 /// Arguments.
 #[derive(clap::Args, Debug)]
@@ -49,14 +49,8 @@ pub fn run(args: &Args) -> Result<Finish> {
     let mut sources: Vec<Arc<dyn Source>> = Vec::with_capacity(args.inputs.len());
     for input in &args.inputs {
         let path = local_file(input)?;
-        let mut source = crate::io::open_raster(&path)?;
-        if let Some(crs) = &args.common.assume_crs {
-            let (placed, warning) = assumed::place(source, crs);
-            warning.iter().for_each(|w| context.notes.warn(w));
-            source = placed;
-        }
+        sources.push(args.common.raster(&path, &context)?);
         context.notes.reads(&path, None);
-        sources.push(source);
     }
     let rasters: Vec<_> = sources.iter().map(|s| (s.name(), s.grid())).collect();
     let mut grid = args.to.grid(&rasters).map_err(|e| e.context(format!("--to {}", args.to)))?;

@@ -13,8 +13,9 @@ use crate::engine::{Limits, Pass, Progress};
 use crate::error::{Error, Result, mask_secrets};
 use crate::grid::{Crs, Grid};
 use crate::product::{Context, Notes};
+use crate::raster::Source;
 use crate::scene::sensor::Sensors;
-use crate::scene::{Alignment, BandMap, Encoding, Maskings, Scene, SceneOptions, Target, extent};
+use crate::scene::{Alignment, BandMap, Encoding, Maskings, Scene, SceneOptions, Target, assumed, extent};
 
 /// Options of every verb.
 #[derive(Args, Clone, Debug, Default)]
@@ -113,6 +114,21 @@ impl Common {
         let mut pass = Pass::new(name, cropped);
         pass.clip(Arc::new(aoi));
         Ok(pass)
+    }
+
+    /// Opens a raster that is no scene: `--assume-crs` applies, and what its file gets wrong is told.
+    ///
+    /// # Errors
+    /// Those of opening it.
+    pub fn raster(&self, path: &Path, context: &Context) -> Result<Arc<dyn Source>> {
+        let mut source = crate::io::open_raster(path)?;
+        source.warnings().iter().for_each(|w| context.notes.warn(&format!("{}: {w}", source.name())));
+        if let Some(crs) = &self.assume_crs {
+            let (placed, warning) = assumed::place(source, crs);
+            warning.iter().for_each(|w| context.notes.warn(w));
+            source = placed;
+        }
+        Ok(source)
     }
 
     fn limits(&self, notes: &dyn Notes) -> Limits {

@@ -11,7 +11,7 @@ use super::{Finish, console};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::product::{ingest, provenance};
-use crate::scene::{assumed, local_file};
+use crate::scene::local_file;
 
 /// Arguments.
 #[derive(clap::Args, Debug)]
@@ -44,13 +44,7 @@ pub fn run(args: &Args) -> Result<Finish> {
         // Each output has provenance of its own.
         let context = args.common.context()?;
         let path = local_file(input)?;
-        let mut source = crate::io::open_raster(&path)?;
-        if let Some(crs) = &args.common.assume_crs {
-            let (placed, warning) = assumed::place(source, crs);
-            warning.iter().for_each(|w| context.notes.warn(w));
-            source = placed;
-        }
-        source.warnings().iter().for_each(|w| context.notes.warn(&format!("{}: {w}", input.display())));
+        let source = args.common.raster(&path, &context)?;
         context.notes.reads(&path, None);
         let mut pass = Pass::new("ingest", source.grid().clone());
         let product = ingest::add(&mut pass, &source, output, args.common.nodata, &context)?;

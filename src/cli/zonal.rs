@@ -9,10 +9,10 @@ use super::execute::execute;
 use crate::analysis::zonal::Statistic;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
-use crate::io::{atomic, open_raster, sidecar, vector};
+use crate::io::{atomic, sidecar, vector};
 use crate::product::zonal::{self, ZonalOptions, ZonalRaster};
 use crate::product::{Context, Product};
-use crate::scene::{Alignment, assumed, extent, local_file};
+use crate::scene::{Alignment, extent, local_file};
 use crate::vector::ZoneIndex;
 
 /// Arguments.
@@ -92,13 +92,7 @@ fn open(text: &str, common: &Common, context: &Context) -> Result<(ZonalRaster, 
         _ => (None, text),
     };
     let path = local_file(file)?;
-    let mut source = open_raster(&path)?;
-    source.warnings().iter().for_each(|w| context.notes.warn(&format!("{}: {w}", source.name())));
-    if let Some(crs) = &common.assume_crs {
-        let (placed, warning) = assumed::place(source, crs);
-        warning.iter().for_each(|w| context.notes.warn(w));
-        source = placed;
-    }
+    let source = common.raster(&path, context)?;
     // Zones need both, and only here is the raster known by name.
     let grid = source.grid();
     grid.affine().and_then(|_| grid.known_crs()).map_err(|e| e.context(source.name()))?;

@@ -4,8 +4,8 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
-use crate::grid::{Grid, Window};
-use crate::raster::{Band, BlockLayout, Dtype, Raw, Reader, Samples, Source};
+use crate::grid::Window;
+use crate::raster::{Around, Dtype, Raw, Reader, Samples, Source};
 
 /// Runs of border colour that are kept while the collar is found: more is no border but a picture of noise.
 const MOST_RUNS: usize = 4_000_000;
@@ -14,12 +14,6 @@ const ROWS: usize = 64;
 
 /// Columns `start..end` of collar, row by row.
 type Rows = Vec<Vec<(u32, u32)>>;
-
-/// An orthophoto whose collar is invalid.
-struct Collared {
-    source: Arc<dyn Source>,
-    rows: OnceLock<Result<Arc<Rows>>>,
-}
 
 /// `source`, its collar invalid, where it is a photo of three 8-bit colours without alpha, mask or nodata; and whether it is.
 #[must_use]
@@ -31,14 +25,18 @@ pub(super) fn without(source: Arc<dyn Source>) -> (Arc<dyn Source>, bool) {
     if !photo || masked {
         return (source, false);
     }
-    (Arc::new(Collared { source, rows: OnceLock::new() }), true)
-}
-
-impl Collared {
-    /// Found when a pixel is first read: it takes a pass over the raster.
-    fn rows(&self) -> Result<Arc<Rows>> {
-        self.rows.get_or_init(|| find(self.source.as_ref()).map(Arc::new)).clone()
-    }
+    // Found when a pixel is first read: it takes a pass over the raster.
+    let rows: OnceLock<Result<Arc<Rows>>> = OnceLock::new();
+    let (whole, strip) = (Arc::clone(&source), (source.layout().rows.max(ROWS) * source.grid().cols * 3) as u64);
+    let cut = Around::read_by(
+        source,
+        move |window| window.cells() as u64 * 3 + strip,
+        move |reader| {
+            let rows = rows.get_or_init(|| find(whole.as_ref()).map(Arc::new)).clone()?;
+            Ok(Box::new(Cut { reader, rows }) as Box<dyn Reader>)
+        },
+    );
+    (cut, true)
 }
 
 /// A run of one border colour.
@@ -172,46 +170,6 @@ impl Joined {
     }
 }
 
-impl Source for Collared {
-    fn name(&self) -> &str {
-        self.source.name()
-    }
-    fn grid(&self) -> &Grid {
-        self.source.grid()
-    }
-    fn bands(&self) -> &[Band] {
-        self.source.bands()
-    }
-    fn metadata(&self) -> &[(String, String)] {
-        self.source.metadata()
-    }
-    fn storage(&self) -> &[(String, String)] {
-        self.source.storage()
-    }
-    fn layout(&self) -> BlockLayout {
-        self.source.layout()
-    }
-    fn warnings(&self) -> &[String] {
-        self.source.warnings()
-    }
-    fn scratch_bytes(&self, window: Window) -> u64 {
-        let strip = self.source.layout().rows.max(ROWS) * self.source.grid().cols * 3;
-        self.source.scratch_bytes(window) + window.cells() as u64 * 3 + strip as u64
-    }
-    fn lent_bytes(&self, window: Window) -> u64 {
-        self.source.lent_bytes(window)
-    }
-    fn kept_bytes(&self, bands: usize, rows: usize) -> u64 {
-        self.source.kept_bytes(bands, rows)
-    }
-    fn keep_blocks(&self, bytes: u64) {
-        self.source.keep_blocks(bytes);
-    }
-    fn open(&self) -> Result<Box<dyn Reader>> {
-        Ok(Box::new(Cut { reader: self.source.open()?, rows: self.rows()? }))
-    }
-}
-
 struct Cut {
     reader: Box<dyn Reader>,
     rows: Arc<Rows>,
@@ -240,9 +198,9 @@ impl Reader for Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::Affine;
+    use crate::grid::{Affine, Grid};
     use crate::io::memory::MemorySource;
-    use crate::raster::Role;
+    use crate::raster::{Band, Role};
 
     fn photo(text: &[&str]) -> Arc<dyn Source> {
         let cols = text[0].len();
