@@ -5,6 +5,7 @@
 mod again;
 mod brumadinho;
 mod demo;
+mod products;
 mod report;
 
 use std::path::Path;

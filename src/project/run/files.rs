@@ -14,6 +14,7 @@ use crate::project::config::SceneSpec;
 use crate::project::layout;
 use crate::project::prepare::Prepared;
 use crate::project::summary::{FileFacts, Summary};
+use crate::scene::Scene;
 use crate::vector::Value;
 use serde_json::{Value as Json, json};
 
@@ -147,21 +148,25 @@ fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |m| m.len())
 }
 
-/// Every file the project names, with its hash.
+/// Every file the project reads, with its hash: of a product in a folder, the files of its bands.
 fn inputs(prepared: &Prepared) -> Result<BTreeMap<PathBuf, String>> {
     let project = &prepared.project;
-    let mut paths: Vec<&Path> = vec![&project.file];
-    paths.extend(project.scenes.iter().flat_map(SceneSpec::paths));
-    paths.extend(project.zones.iter().map(|z| z.path.value.as_path()));
-    paths.extend(project.aoi.iter().map(|a| a.value.as_path()));
+    let mut paths: Vec<PathBuf> = vec![project.file.clone()];
+    let named = project.scenes.iter().flat_map(SceneSpec::paths).filter(|p| p.is_file());
+    paths.extend(named.map(Path::to_path_buf));
+    let scenes = prepared.scenes.iter().flat_map(|s| std::iter::once(&s.scene).chain(&s.stack));
+    paths.extend(scenes.flat_map(Scene::files));
+    paths.extend(project.zones.iter().map(|z| z.path.value.clone()));
+    paths.extend(project.aoi.iter().map(|a| a.value.clone()));
     for soil in &project.soil {
-        paths.push(&soil.samples.value);
-        paths.extend(soil.aoi.iter().map(|a| a.value.as_path()));
+        paths.push(soil.samples.value.clone());
+        paths.extend(soil.aoi.iter().map(|a| a.value.clone()));
     }
     let mut hashes = BTreeMap::new();
     for path in paths {
-        if !hashes.contains_key(path) {
-            hashes.insert(path.to_path_buf(), blake3(path)?);
+        if let std::collections::btree_map::Entry::Vacant(place) = hashes.entry(path) {
+            let hash = blake3(place.key())?;
+            place.insert(hash);
         }
     }
     Ok(hashes)

@@ -40,7 +40,9 @@ pub(super) fn resolve(href: &str, folder: &Path, item: &str) -> Result<PathBuf, 
     if plain.contains('\0') || path.is_absolute() || plain.starts_with('\\') {
         return Err(refused("is an absolute path"));
     }
-    let joined = folder.join(path);
+    // Names are shown and compared: `./a.tif` is `a.tif`.
+    let joined: PathBuf =
+        folder.join(path).components().filter(|c| !matches!(c, std::path::Component::CurDir)).collect();
     let real = std::fs::canonicalize(&joined);
     let climbs = path.components().any(|c| matches!(c, std::path::Component::ParentDir));
     match (real, std::fs::canonicalize(folder)) {
