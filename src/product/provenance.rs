@@ -26,10 +26,10 @@ pub fn write(
     write_counts(artifacts, grid, citations, counts(outcome), context)
 }
 
-/// As [`write`], with counts of cells by what became of them that are not those of a whole pass.
+/// As [`write()`], with counts of cells by what became of them that are not those of a whole pass.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_counts(
     artifacts: &[Artifact],
     grid: Option<&Grid>,

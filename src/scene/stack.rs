@@ -18,7 +18,7 @@ use crate::raster::{Role, Source};
 /// Dates that not every role has are left out, and a warning of the first scene counts them.
 ///
 /// # Errors
-/// As [`open`]; input error where a scene or band has no date.
+/// As [`super::open`]; input error where a scene or band has no date.
 pub fn open_stack(inputs: &[String], options: &SceneOptions) -> Result<Vec<Scene>> {
     let parsed: Vec<Input> = inputs.iter().map(|i| Input::parse(i)).collect::<Result<_>>()?;
     let named: Vec<_> = parsed
