@@ -248,7 +248,8 @@ fn tell(scene: &Scene, context: &Context) {
     if let Some(product) = &scene.product {
         context.notes.decide(&format!("{}: {product}", scene.name));
     }
-    // Which of its files are read is known when the pass is filled.
+    scene.also_read.iter().for_each(|file| context.notes.reads(file, None));
+    // Which of its bands are read is known when the pass is filled.
     scene.date.iter().for_each(|d| context.notes.dated(d));
 }
 

@@ -224,6 +224,7 @@ mod tests {
             warnings: Vec::new(),
             origin: Vec::new(),
             product: None,
+            also_read: Vec::new(),
             unusable: Vec::new(),
             listing: Vec::new(),
         }

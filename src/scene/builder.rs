@@ -24,6 +24,7 @@ pub(super) struct Builder<'a> {
     decisions: Vec<String>,
     listing: Vec<String>,
     product: Option<String>,
+    also_read: Vec<PathBuf>,
     unusable: Vec<(Role, Error)>,
 }
 
@@ -50,6 +51,7 @@ impl<'a> Builder<'a> {
             decisions: Vec::new(),
             listing: Vec::new(),
             product: None,
+            also_read: Vec::new(),
             unusable: Vec::new(),
         }
     }
@@ -63,7 +65,7 @@ impl<'a> Builder<'a> {
             )));
         }
         (self.name, self.date, self.product) = (product.name, product.date, Some(product.title));
-        self.decisions.extend(product.decisions);
+        self.also_read.extend(product.metadata.iter().map(|name| super::on_disk(name)));
         self.warnings.extend(product.warnings);
         for found in product.bands {
             match found.source {
@@ -281,6 +283,7 @@ impl<'a> Builder<'a> {
             warnings: self.warnings,
             listing: self.listing,
             product: self.product,
+            also_read: self.also_read,
             unusable: self.unusable,
         };
         match warper {

@@ -88,6 +88,8 @@ pub struct Scene {
     pub warnings: Vec<String>,
     /// What the product is, where the scene is one (`Sentinel-2 level 2A of baseline 05.10`).
     pub product: Option<String>,
+    /// Files that decide about pixels and hold no band: metadata of a product, masks that became part of resampled bands.
+    pub also_read: Vec<PathBuf>,
     /// Bands of the product that cannot be read, and why: an error only where one is asked for.
     pub unusable: Vec<(Role, Error)>,
     /// The bands of the files in words (`1 "SR_B4" uint16`), for messages about roles that are missing.
@@ -99,7 +101,8 @@ impl Scene {
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let sources = self.bands.iter().map(|b| &b.source).chain(self.masks.iter().map(|m| &m.source));
-        let mut files: Vec<PathBuf> = sources.map(|s| on_disk(s.name())).collect();
+        let mut files: Vec<PathBuf> =
+            sources.map(|s| on_disk(s.name())).chain(self.also_read.iter().cloned()).collect();
         files.sort();
         files.dedup();
         files

@@ -24,6 +24,9 @@ impl Scene {
         if sources.chain(saturated.into_iter().map(|m| &m.source)).all(fits) {
             return Ok(self);
         }
+        let of_bands = self.bands.iter().filter_map(|b| b.saturated.as_ref());
+        let masks = self.masks.iter().chain(of_bands).map(|m| super::on_disk(m.source.name()));
+        self.also_read.extend(masks.collect::<Vec<_>>());
         let mut done: Vec<usize> = Vec::new();
         for i in 0..self.bands.len() {
             if done.contains(&i) || fits(&self.bands[i].source) {

@@ -229,3 +229,27 @@ fn a_band_nobody_asks_for_may_be_missing_and_one_that_is_asked_for_names_its_fil
     let run = regrow_in(folder.path(), &["index", "EVI", LANDSAT, "-o", "evi.tif"]);
     assert!(run.code == 3 && run.err.contains("SR_B2.TIF"), "{}", run.err);
 }
+
+#[test]
+fn provenance_names_what_decides_about_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = |more: &[&str]| {
+        let scene = fixture(SAFE);
+        let mut arguments = vec!["index", "NDVI", scene.as_str(), "-o", "o.tif", "--overwrite"];
+        arguments.extend(more);
+        let run = regrow_in(folder.path(), &arguments);
+        assert_eq!(run.code, 0, "{}", run.err);
+        let sidecar = std::fs::read_to_string(folder.path().join("o.tif.json")).unwrap();
+        let sidecar: Value = serde_json::from_str(&sidecar).unwrap();
+        let named = sidecar["properties"]["regrow:inputs"].as_array().unwrap().clone();
+        let mut names: Vec<String> =
+            named.iter().map(|i| i["href"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let image = |band: &str| format!("T34TEQ_20240715T092031_{band}.jp2");
+    let all = ["MTD_MSIL2A.xml".into(), "MTD_TL.xml".into(), image("B04_10m"), image("B08_10m"), image("SCL_20m")];
+    assert_eq!(inputs(&[]), all);
+    // The mask has become part of the bands, and decides all the same.
+    assert_eq!(inputs(&["--align", "EPSG:3035:10"]), all);
+}

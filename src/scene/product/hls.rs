@@ -20,7 +20,7 @@ pub(super) fn find(tree: &Tree, options: &SceneOptions) -> Result<Vec<Product>> 
                 title: sensor.name(),
                 date: date::in_text(granule),
                 bands: Vec::new(),
-                decisions: Vec::new(),
+                metadata: Vec::new(),
                 warnings: Vec::new(),
             });
             products.len() - 1

@@ -78,7 +78,7 @@ fn product(tree: &Tree, entry: &Entry, scene: &str, options: &SceneOptions) -> R
         title: sensor.name(),
         date: metadata.get(PLACE_DATE.0, PLACE_DATE.1).and_then(crate::scene::date::in_text),
         bands,
-        decisions: Vec::new(),
+        metadata: vec![place],
         warnings: Vec::new(),
     })
 }

@@ -32,8 +32,8 @@ pub(super) struct Product {
     pub(super) date: Option<String>,
     /// Its bands.
     pub(super) bands: Vec<Found>,
-    /// Decisions taken while its metadata were read.
-    pub(super) decisions: Vec<String>,
+    /// Names of the metadata that were read.
+    pub(super) metadata: Vec<String>,
     /// What the user should know.
     pub(super) warnings: Vec<String>,
 }
@@ -135,7 +135,7 @@ fn alone(tree: &Tree, entry: &Entry) -> Result<Product> {
             sensor: None,
             stated: None,
         }],
-        decisions: Vec::new(),
+        metadata: Vec::new(),
         warnings: Vec::new(),
     })
 }

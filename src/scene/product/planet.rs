@@ -41,7 +41,7 @@ pub(super) fn find(tree: &Tree, options: &SceneOptions) -> Result<Vec<Product>> 
             title: sensor.name(),
             date: date::in_text(entry.file_name()),
             bands,
-            decisions: Vec::new(),
+            metadata: Vec::new(),
             warnings: Vec::new(),
         });
     }

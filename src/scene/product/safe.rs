@@ -20,6 +20,8 @@ const BAND_IDS: [&str; 13] =
     ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"];
 /// Reflectance 1 in stored units: the only value ESA ever used.
 const QUANTIFICATION: f64 = 10_000.0;
+/// Metadata of a granule: its grids.
+const TILE: &str = "MTD_TL.xml";
 /// No product nests deeper; deeper is an attack on the parser.
 const DEEPEST: usize = 64;
 
@@ -55,6 +57,8 @@ fn product(tree: &Arc<Tree>, metadata: &Entry, options: &SceneOptions) -> Result
         |e: &&Entry| e.path().strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'));
     let files: Vec<&Entry> = tree.entries().iter().filter(inside).collect();
     let grids = grids(tree, &files, &mut warnings)?;
+    let tiles = files.iter().filter(|e| e.file_name() == TILE).map(|e| tree.name(e));
+    let read = std::iter::once(place.clone()).chain(tiles).collect();
     let mut bands = Vec::new();
     for (label, rule) in &sensor.bands {
         let Some((entry, resolution)) = finest(&files, label) else { continue };
@@ -85,7 +89,7 @@ fn product(tree: &Arc<Tree>, metadata: &Entry, options: &SceneOptions) -> Result
         title: sensor.name(),
         date: start.and_then(|t| date::in_text(&t)),
         bands,
-        decisions: Vec::new(),
+        metadata: read,
         warnings,
     })
 }
@@ -127,7 +131,7 @@ fn source(
 
 /// Grids of a granule by resolution in metres.
 fn grids(tree: &Tree, files: &[&Entry], warnings: &mut Vec<String>) -> Result<Vec<(u32, Grid)>> {
-    let granules: Vec<&&Entry> = files.iter().filter(|e| e.file_name() == "MTD_TL.xml").collect();
+    let granules: Vec<&&Entry> = files.iter().filter(|e| e.file_name() == TILE).collect();
     let entry = match granules.as_slice() {
         [] => return Ok(Vec::new()),
         [one] => one,

@@ -146,7 +146,7 @@ fn item(document: &Value, folder: &Path, name: &str, options: &SceneOptions) -> 
         title: sensor.as_ref().map_or_else(|| "a STAC item".to_owned(), |s| format!("a STAC item of {}", s.name())),
         date: Some(date),
         bands,
-        decisions: Vec::new(),
+        metadata: vec![name.to_owned()],
         warnings,
     })
 }
