@@ -9,13 +9,21 @@ use crate::error::{Error, Result};
 const DEEPEST: usize = 8;
 
 pub(super) fn list(root: &Path) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    walk(root, "", 0, root, &mut entries)?;
+    let (mut entries, mut seen) = (Vec::new(), 0);
+    walk(root, "", 0, root, &mut seen, &mut entries)?;
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)
 }
 
-fn walk(folder: &Path, prefix: &str, depth: usize, root: &Path, entries: &mut Vec<Entry>) -> Result<()> {
+/// `seen` counts folders too: links that lead back could go round without meeting a file.
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    root: &Path,
+    seen: &mut usize,
+    entries: &mut Vec<Entry>,
+) -> Result<()> {
     let failed = |e: std::io::Error| Error::from_io(&format!("listing {}", folder.display()), &e);
     for item in std::fs::read_dir(folder).map_err(failed)? {
         let item = item.map_err(failed)?;
@@ -24,11 +32,12 @@ fn walk(folder: &Path, prefix: &str, depth: usize, root: &Path, entries: &mut Ve
         let Some(name) = name.to_str() else { continue };
         // What vanishes while it is listed, or cannot be looked at, is not there.
         let Ok(meta) = std::fs::metadata(&path) else { continue };
+        *seen += 1;
+        check_count(root, *seen)?;
         let inner = format!("{prefix}{name}");
         if meta.is_dir() && depth < DEEPEST {
-            walk(&path, &format!("{inner}/"), depth + 1, root, entries)?;
+            walk(&path, &format!("{inner}/"), depth + 1, root, seen, entries)?;
         } else if meta.is_file() {
-            check_count(root, entries.len() + 1)?;
             entries.push(Entry { path: inner, size: meta.len(), place: Place::File(path) });
         }
     }

@@ -179,7 +179,7 @@ fn check_name(archive: &Path, name: &str) -> Result<()> {
 fn check_count(root: &Path, count: usize) -> Result<()> {
     if count > MOST {
         return Err(Error::input(format!(
-            "{}: holds more than {MOST} files, which no scene does; name the folder of one scene",
+            "{}: holds more than {MOST} files and folders, which no scene does; name the folder of one scene",
             root.display()
         )));
     }
@@ -239,6 +239,15 @@ mod tests {
         let bad = |name| check_name(Path::new("a.zip"), name).is_err();
         assert!(bad("../a") && bad("x/../../a") && bad("/a") && bad("C:/a") && bad("x\\a") && bad("a\0b"));
         assert!(!bad("S2A.SAFE/GRANULE/a..b.jp2"));
+    }
+
+    #[test]
+    fn links_that_go_round_end() {
+        let dir = tempfile::tempdir().unwrap();
+        for link in ["a", "b", "c", "d"] {
+            std::os::unix::fs::symlink(dir.path(), dir.path().join(link)).unwrap();
+        }
+        assert!(Tree::open(dir.path()).unwrap_err().to_string().contains("10000"));
     }
 
     #[test]

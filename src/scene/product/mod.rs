@@ -101,7 +101,7 @@ fn in_tree(tree: &Option<Tree>, path: &Path, options: &SceneOptions) -> Result<V
     if found.is_empty() {
         return Err(Error::input(format!(
             "{}: no scene found in {} files; expected a Sentinel-2 .SAFE (MTD_MSIL2A.xml), a Landsat Collection 2 folder \
-             (*_MTL.txt), HLS or PlanetScope files, a STAC item, or one raster; or name the bands: red=FILE nir=FILE",
+             (*_MTL.txt), HLS or PlanetScope files or a STAC item; or name a raster, or the bands: red=FILE nir=FILE",
             path.display(),
             tree.entries().len()
         )));

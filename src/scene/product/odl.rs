@@ -1,15 +1,17 @@
 //! Landsat metadata: groups of `KEY = VALUE` (ODL, as in `*_MTL.txt`), or the same groups as JSON.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
 
 /// Real files nest two deep.
 const DEEPEST: usize = 16;
 
-/// Values by group and key, in the order of the file.
+/// Values by group and key.
 #[derive(Debug, Default)]
 pub(super) struct Metadata {
     place: String,
-    values: Vec<(String, String, String)>,
+    values: BTreeMap<(String, String), String>,
 }
 
 impl Metadata {
@@ -18,7 +20,7 @@ impl Metadata {
     /// # Errors
     /// Input error that names the line of what is damaged, or of a key with two values in one group.
     pub(super) fn read(text: &str, place: &str) -> Result<Self> {
-        let mut made = Self { place: place.to_owned(), values: Vec::new() };
+        let mut made = Self { place: place.to_owned(), values: BTreeMap::new() };
         if text.trim_start().starts_with('{') {
             made.json(text)?;
         } else {
@@ -36,7 +38,7 @@ impl Metadata {
             ))
         };
         let mut groups: Vec<String> = Vec::new();
-        let mut values: Vec<(String, String, String)> = Vec::new();
+        let mut values: BTreeMap<(String, String), String> = BTreeMap::new();
         for (i, line) in text.lines().enumerate() {
             let line = line.trim_matches(|c: char| c.is_whitespace() || c == '\0');
             if line == "END" {
@@ -61,12 +63,9 @@ impl Metadata {
                 }
                 _ => {
                     let group = groups.last().cloned().unwrap_or_default();
-                    match values.iter().find(|(g, k, _)| *g == group && k == key) {
-                        Some((.., known)) if known != value => {
-                            return Err(bad(i, &format!("{key} is {known:?} and {value:?} in group {group}")));
-                        }
-                        Some(_) => {}
-                        None => values.push((group, key.to_owned(), value.to_owned())),
+                    let known = values.entry((group, key.to_owned())).or_insert_with(|| value.to_owned());
+                    if known != value {
+                        return Err(bad(i, &format!("{key} is {known:?} and {value:?} in one group")));
                     }
                 }
             }
@@ -82,7 +81,7 @@ impl Metadata {
         for (group, keys) in groups.into_iter().flatten() {
             for (key, value) in keys.as_object().into_iter().flatten() {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                self.values.push((group.clone(), key.clone(), value));
+                self.values.insert((group.clone(), key.clone()), value);
             }
         }
         Ok(())
@@ -90,7 +89,7 @@ impl Metadata {
 
     /// The value of a key in a group.
     pub(super) fn get(&self, group: &str, key: &str) -> Option<&str> {
-        self.values.iter().find(|(g, k, _)| g == group && k == key).map(|(.., v)| v.as_str())
+        self.values.get(&(group.to_owned(), key.to_owned())).map(String::as_str)
     }
 
     /// As [`Metadata::get`].

@@ -1,6 +1,7 @@
 //! STAC items 1.0 and 1.1 in local files, alone or in an item collection: assets by common name, encodings by the raster
 //! extension, Sentinel-2 offsets by what the item says was applied.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -56,15 +57,14 @@ pub(super) fn read(path: &Path, options: &SceneOptions) -> Result<Vec<Product>> 
 
 fn collection(features: &[Value], folder: &Path, name: &str, options: &SceneOptions) -> Result<Vec<Product>> {
     let mut products = Vec::new();
-    let mut ids: Vec<&str> = Vec::new();
+    let mut ids: HashSet<&str> = HashSet::new();
     let mut repeated = Vec::new();
     for (i, feature) in features.iter().enumerate() {
         let id = feature.get("id").and_then(Value::as_str).unwrap_or("");
-        if ids.contains(&id) {
+        if !ids.insert(id) {
             repeated.push(id);
             continue;
         }
-        ids.push(id);
         let opened = item(feature, folder, name, options);
         products.push(opened.map_err(|e| e.context(format!("item {} of {}", i + 1, features.len())))?);
     }
