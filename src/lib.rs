@@ -16,6 +16,7 @@ pub mod raster;
 pub mod report;
 pub mod scene;
 pub mod spectral;
+pub mod temporal;
 pub mod vector;
 
 pub use error::{Error, Result};

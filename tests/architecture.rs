@@ -14,27 +14,31 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("spectral", &["error", "numeric"]),
     ("geostat", &["error", "numeric"]),
     ("vector", &["error", "grid", "numeric"]),
-    ("analysis", &["error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric"]),
+    ("temporal", &["error", "numeric"]),
+    ("analysis", &["error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "temporal"]),
     ("io", &["error", "grid", "raster", "engine", "vector", "numeric", "geostat"]),
     ("scene", &["error", "grid", "numeric", "raster", "engine", "io"]),
     ("bench", &["error", "grid", "raster", "engine", "vector", "io"]),
     (
         "product",
-        &["error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "analysis", "io", "scene"],
+        &[
+            "error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "temporal", "analysis",
+            "io", "scene",
+        ],
     ),
     (
         "project",
         &[
-            "error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "analysis", "io", "scene",
-            "product",
+            "error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "temporal", "analysis",
+            "io", "scene", "product",
         ],
     ),
     ("report", &["error", "grid", "raster", "engine", "geostat", "vector", "numeric", "io", "product", "project"]),
     (
         "cli",
         &[
-            "error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "analysis", "io", "scene",
-            "product", "project", "report", "bench",
+            "error", "grid", "raster", "engine", "spectral", "geostat", "vector", "numeric", "temporal", "analysis",
+            "io", "scene", "product", "project", "report", "bench",
         ],
     ),
 ];
