@@ -1,5 +1,6 @@
 //! Statistics and numerical methods without rasters: moments, quantiles, thresholds, linear solves, special functions.
 
+pub mod beta;
 pub mod cholesky;
 pub mod matern;
 pub mod moments;
