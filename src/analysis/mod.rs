@@ -14,6 +14,7 @@ pub mod means;
 pub mod mosaic;
 pub mod outlines;
 pub mod registration;
+pub mod series;
 pub mod statistics;
 pub mod survey;
 pub mod tallied;

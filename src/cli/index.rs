@@ -100,7 +100,7 @@ fn split<'a>(inputs: &'a [String], expressions: &[String], own: &[Index]) -> Res
 }
 
 /// `NAME=FORMULA`, or a formula that is its own name.
-fn expression(text: &str) -> Result<Index> {
+pub(super) fn expression(text: &str) -> Result<Index> {
     let named = text.split_once('=').filter(|(name, rest)| {
         let name = name.trim();
         !rest.starts_with('=') && !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')

@@ -31,11 +31,13 @@ pub mod interpolate;
 pub mod machine;
 pub mod man;
 pub mod options;
+pub mod pixel;
 pub mod plan;
 pub mod report;
 pub mod run;
 pub mod sample_args;
 pub mod sensors;
+pub mod series_args;
 pub mod signals;
 pub mod size;
 pub mod variogram;
@@ -108,6 +110,8 @@ enum Verb {
     Interpolate(Box<interpolate::Args>),
     /// Print the manual page (roff)
     Man(man::Args),
+    /// Print and plot the series of one pixel: values, what the masks say, and fits
+    Pixel(Box<pixel::Args>),
     /// Run the whole job on bundled real data; ends with the path of the report
     Demo(Box<demo::Args>),
     /// Make everything a project file asks for, and the report
@@ -140,6 +144,7 @@ impl Verb {
             Self::Ingest(args) => ingest::run(args),
             Self::Interpolate(args) => interpolate::run(args),
             Self::Man(args) => man::run(args),
+            Self::Pixel(args) => pixel::run(args),
             Self::Plan(args) => plan::run(args),
             Self::Sensors(args) => sensors::run(args),
             Self::Variogram(args) => variogram::run(args),

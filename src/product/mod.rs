@@ -13,8 +13,10 @@ pub mod ingest;
 pub mod interpolate;
 pub mod output;
 pub mod period;
+pub mod pixel;
 pub mod provenance;
 pub mod samples;
+pub mod series;
 pub mod survey;
 pub mod zonal;
 

@@ -53,6 +53,21 @@ impl Period {
     }
 }
 
+impl Period {
+    /// Its place on an axis of decimal years: a year itself, so that years are whole numbers; the middle of a season or month.
+    #[must_use]
+    pub fn time(self) -> f64 {
+        let part = f64::from(self.part);
+        f64::from(self.year)
+            + match (self.part, self.months) {
+                (0, _) => 0.0,
+                (_, true) => (part - 0.5) / 12.0,
+                // Winter begins in December of the year before: its middle is that of January.
+                (_, false) => (3.0 * part - 2.5) / 12.0,
+            }
+    }
+}
+
 /// `2019`, `2019-JJA` or `2019-07`.
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

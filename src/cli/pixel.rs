@@ -1,0 +1,137 @@
+//! `regrow pixel`.
+
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use super::args::{Common, SceneArgs};
+use super::series_args::SeriesArgs;
+use super::{Finish, console};
+use crate::error::{Error, Result};
+use crate::grid::transform::Transform;
+use crate::grid::{Crs, Grid};
+use crate::io::table::{self, Table};
+use crate::product::pixel::{PixelDate, PixelSeries, cell, read};
+use crate::scene::Alignment;
+use crate::vector::Value;
+
+/// Arguments.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// First coordinate, in the CRS of the scenes
+    #[arg(value_name = "X", allow_negative_numbers = true)]
+    x: f64,
+    /// Second coordinate
+    #[arg(value_name = "Y", allow_negative_numbers = true)]
+    y: f64,
+    /// Scenes, a date each, or stacks by role whose bands are dates (red=r.tif nir=n.tif)
+    #[arg(required = true, value_name = "SCENE")]
+    inputs: Vec<String>,
+    /// X and Y are longitude and latitude in degrees
+    #[arg(long)]
+    lonlat: bool,
+    /// Table of the dates (.csv, .json) instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    series: SeriesArgs,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    scene: SceneArgs,
+}
+
+/// Prints the series of one pixel.
+///
+/// # Errors
+/// Those of opening the scenes, of places outside them, and of reading.
+pub fn run(args: &Args) -> Result<Finish> {
+    let context = args.common.context()?;
+    let options = args.series.options(None)?;
+    let mut scenes = args.scene.open_stack(&args.inputs, &args.common, &context)?;
+    args.series.select(&mut scenes)?;
+    let (grid, scenes) = args.scene.together(scenes, Alignment::Intersection, &context)?;
+    if let Some(output) = &args.output {
+        let files: Vec<PathBuf> = scenes.iter().flat_map(|s| s.files()).collect();
+        table::check_extension(output)?;
+        crate::io::atomic::check_output(output, args.common.overwrite, &files)?;
+    }
+    let (x, y) = args.place(&grid)?;
+    let window = cell(&grid, x, y)?;
+    let series = read(&grid, window, &scenes, &options, &context)?;
+    let name = options.indices.first().map_or("value", |i| i.name.as_str());
+    let table = tabulate(&series, name);
+    if let Some(output) = &args.output {
+        table::write(output, &table, args.common.overwrite)?;
+    }
+    if args.common.json {
+        let dates: Vec<Json> = series.dates.iter().map(document).collect();
+        console::print_json(&json!({
+            "col": window.col, "row": window.row, "index": name, "dates": dates,
+            "times_decimal_year": series.times, "values": series.values,
+        }))?;
+    } else if args.output.is_none() {
+        console::print(&text(&table))?;
+    }
+    Ok(Finish::Done)
+}
+
+impl Args {
+    /// The place in the CRS of the scenes.
+    fn place(&self, grid: &Grid) -> Result<(f64, f64)> {
+        if !self.lonlat {
+            return Ok((self.x, self.y));
+        }
+        let to = grid.known_crs()?;
+        let point = Transform::new(&Crs::parse("EPSG:4326")?, to)?.point(self.x, self.y);
+        point.map_err(|e| Error::usage(format!("{} {}: no longitude and latitude in degrees here: {e}", self.x, self.y)))
+    }
+}
+
+fn tabulate(series: &PixelSeries, name: &str) -> Table {
+    let mut flags: Vec<&str> = Vec::new();
+    for (flag, _) in series.dates.iter().flat_map(|d| &d.flags) {
+        if !flags.contains(&flag.as_str()) {
+            flags.push(flag);
+        }
+    }
+    let mut table = Table::new(&["date", name, "state", &format!("{name}_unmasked")]);
+    table.columns.extend(flags.iter().map(ToString::to_string));
+    let real = |v: Option<f64>| v.map_or(Value::Null, Value::Real);
+    for date in &series.dates {
+        let mut row = vec![
+            Value::Text(date.day.to_string()),
+            real(date.value),
+            Value::Text(date.state().into()),
+            real(date.unmasked),
+        ];
+        row.extend(flags.iter().map(|f| real(date.flags.iter().find(|(n, _)| n == f).and_then(|(_, v)| *v))));
+        table.rows.push(row);
+    }
+    table
+}
+
+fn document(date: &PixelDate) -> Json {
+    let flags: serde_json::Map<String, Json> = date.flags.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
+    json!({ "date": date.day.to_string(), "value": date.value, "state": date.state(), "unmasked": date.unmasked,
+            "flags": flags })
+}
+
+/// A table as lines of aligned columns.
+fn text(table: &Table) -> String {
+    let cell = |value: &Value| match value {
+        Value::Real(v) if v.fract() == 0.0 => format!("{v}"),
+        Value::Real(v) => format!("{v:.4}"),
+        Value::Text(t) => t.clone(),
+        _ => "-".to_owned(),
+    };
+    let rows: Vec<Vec<String>> =
+        std::iter::once(table.columns.clone()).chain(table.rows.iter().map(|r| r.iter().map(cell).collect())).collect();
+    let widths: Vec<usize> =
+        (0..table.columns.len()).map(|k| rows.iter().map(|r| r[k].len()).max().unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(c, w)| format!("{c:<w$}")).collect();
+        cells.join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
