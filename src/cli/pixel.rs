@@ -84,7 +84,8 @@ impl Args {
         }
         let to = grid.known_crs()?;
         let point = Transform::new(&Crs::parse("EPSG:4326")?, to)?.point(self.x, self.y);
-        point.map_err(|e| Error::usage(format!("{} {}: no longitude and latitude in degrees here: {e}", self.x, self.y)))
+        point
+            .map_err(|e| Error::usage(format!("{} {}: no longitude and latitude in degrees here: {e}", self.x, self.y)))
     }
 }
 

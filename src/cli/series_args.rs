@@ -153,9 +153,11 @@ impl FromStr for Season {
             .and_then(|(a, b)| day(a).zip(day(b)))
             .ok_or_else(|| "write two days of the year, such as 06-01:09-15".to_owned())?;
         if first > last {
-            return Err("the first day lies behind the last; a season over the turn of the year belongs to no single year: \
+            return Err(
+                "the first day lies behind the last; a season over the turn of the year belongs to no single year: \
                         use --every season"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         Ok(Self { first, last })
     }

@@ -104,6 +104,13 @@ pub(super) struct Job {
     pub(super) outputs: Vec<Output>,
 }
 
+impl Job {
+    /// True where it reads planes of the pass and no channel.
+    pub(super) fn reads_written_only(&self) -> bool {
+        !self.reads.is_empty() && self.reads.iter().all(|r| matches!(r, Read::Written(_)))
+    }
+}
+
 /// Several analyses over one grid: inputs are read and decoded once.
 pub struct Pass {
     pub(super) name: String,

@@ -308,7 +308,8 @@ impl Layout {
         let job = pass.jobs.iter().map(|j| job_bytes(j, n)).max().unwrap_or(0);
         // A band of rows has output planes of its own before they join those of the tile.
         let rows = if computed.rows < tile.rows { computed.cells() as u64 } else { 0 };
-        haloed * (plane + again + self.masks.len() as u64 + keep) + (n + rows) * written_at_once(pass) + job
+        let again = again * if rows > 0 { n } else { haloed };
+        haloed * (plane + self.masks.len() as u64 + keep) + again + (n + rows) * written_at_once(pass) + job
     }
 }
 
@@ -454,10 +455,10 @@ fn edge(pass: &Pass, inputs: &[Input], channels: &[(usize, Slot)]) -> usize {
     edge.next_multiple_of(multiple)
 }
 
-/// True where every analysis takes rows, and none what another one wrote.
+/// True where every analysis of channels takes rows; others read what these wrote, when the tile is whole.
 fn by_rows(pass: &Pass) -> bool {
-    let alone = |j: &Job| j.spec.by_rows && j.spec.halo == 0 && !j.reads.iter().any(|r| matches!(r, Read::Written(_)));
-    pass.jobs.iter().all(alone)
+    let alone = |j: &Job| j.spec.by_rows && !j.reads.iter().any(|r| matches!(r, Read::Written(_)));
+    pass.jobs.iter().all(|j| j.spec.halo == 0 && (alone(j) || j.reads_written_only()))
 }
 
 /// Rows computed at a time, a function of what is read like the tile edge.

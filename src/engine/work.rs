@@ -189,7 +189,7 @@ impl<'a> Shop<'a> {
         self.by_rows(desk, window, stage, reads)
     }
 
-    /// As [`Shop::tile`], a few rows at a time.
+    /// As [`Shop::tile`], a few rows at a time; what reads planes of the pass follows when these are whole.
     fn by_rows(&self, desk: &mut Desk, window: Window, stage: &Cell<&'a str>, reads: &mut u64) -> Result<TileDone> {
         let (layout, jobs) = (self.layout, &self.pass.jobs);
         let mut whole: Vec<Computed> = jobs.iter().map(|j| Computed::none(j, &mut desk.tiles)).collect();
@@ -203,7 +203,7 @@ impl<'a> Shop<'a> {
                 stage.set("decoding");
                 let counted = self.decode(desk, rows)?;
                 channels.iter_mut().zip(&counted).for_each(|(all, one)| all.add(one));
-                for (job, all) in jobs.iter().zip(&mut whole) {
+                for (job, all) in jobs.iter().zip(&mut whole).filter(|(job, _)| !job.reads_written_only()) {
                     stage.set(&job.spec.name);
                     let moments = std::mem::take(&mut all.moments);
                     let made = self.compute(job, &counted, &[], moments, desk, rows)?;
@@ -212,8 +212,13 @@ impl<'a> Shop<'a> {
             }
         }
         let mut done = Vec::with_capacity(jobs.len());
-        for (job, mut made) in jobs.iter().zip(whole) {
+        for (i, (job, mut made)) in jobs.iter().zip(whole).enumerate() {
+            if job.reads_written_only() {
+                stage.set(&job.spec.name);
+                made = self.compute(job, &channels, &done, made.moments, desk, window)?;
+            }
             let encoded = encode(job, &made, window)?;
+            self.keep_written(i, job, &made.planes, desk, window);
             desk.tiles.append(&mut made.planes);
             done.push(JobDone { encoded, partial: made.partial, counts: made.counts, moments: made.moments });
         }

@@ -205,8 +205,8 @@ impl<'a> Builder<'a> {
         self.warnings
     }
 
-    pub(super) fn dated(mut self, date: String) -> Self {
-        self.date = Some(date);
+    pub(super) fn dated(mut self, name: String, date: String) -> Self {
+        (self.name, self.date) = (name, Some(date));
         self
     }
 

@@ -142,8 +142,9 @@ fn by_band(named: &[(Role, &Path)], options: &SceneOptions) -> Result<Vec<Scene>
         for (role, source, dates) in &opened {
             builder.pick(*role, source, dates[key], told::sensor(source, &options.sensors))?;
         }
-        let name = opened[0].1.name().to_owned();
-        let mut scene = builder.dated(key.0.clone()).finish()?;
+        // Under the name of the file, so that what is said of all dates is said once.
+        let name = opened[0].1.name();
+        let mut scene = builder.dated(name.to_owned(), key.0.clone()).finish()?;
         scene.name = format!("{name} of {}", key.0);
         // Once for the stack, not once a date.
         scene.warnings = std::mem::take(&mut warnings).into_iter().chain(scene.warnings).collect();

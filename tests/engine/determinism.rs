@@ -290,6 +290,26 @@ impl Analysis for Total {
     }
 }
 
+/// Twice what [`Total`] wrote; takes whole tiles only.
+struct Twice;
+
+impl Analysis for Twice {
+    type Partial = Sum;
+    fn spec(&self) -> Spec {
+        let writes = vec![OutBand::quantity("twice", "")];
+        Spec { name: "twice".into(), reads: vec!["sum again".into()], writes, ..Spec::default() }
+    }
+    fn tile(&self, input: &TileIn<'_>, out: &mut TileOut, sum: &mut Sum) -> Result<()> {
+        for row in 0..input.rows() {
+            for col in 0..input.cols() {
+                out.f32_row(0, row)[col] = 2.0 * input.get(0, row as isize, col as isize) as f32;
+            }
+        }
+        sum.cells += input.rows() as u64;
+        Ok(())
+    }
+}
+
 #[test]
 fn rows_at_a_time_and_tiles_read_in_parts_give_the_same() {
     let g = grid(530, 700);
@@ -301,10 +321,20 @@ fn rows_at_a_time_and_tiles_read_in_parts_give_the_same() {
         }
         let (sink, planes) = CollectSink::new(&g);
         let handle = pass.add(Total(12), vec![Output { sink, planes: vec![0, 1] }]).unwrap();
+        // What rows made is read again when the tile is whole.
+        pass.read_again("sum again", "memory", 0).unwrap();
+        let (sink, twice) = CollectSink::new(&g);
+        let after = pass.add(Twice, vec![Output { sink, planes: vec![0] }]).unwrap();
         let limits = Limits { threads: 2, memory };
         let plan = pass.plan(&limits).unwrap();
         let mut outcome = pass.run(&limits, &Silent, &Cancel::default()).unwrap();
         assert!(outcome.peak_bytes <= memory);
+        let columns_of_tiles = g.cols.div_ceil(plan.tile) as u64;
+        assert_eq!(outcome.take(&after).unwrap().cells, g.rows as u64 * columns_of_tiles);
+        let doubled: Vec<f32> = f32s(&planes).iter().map(|v| 2.0 * v).collect();
+        assert!(
+            doubled.iter().zip(f32s(&twice)).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()))
+        );
         (plan, planes.planes().unwrap(), outcome.take(&handle).unwrap(), format!("{:?}", outcome.moments_of(&handle)))
     };
     let (whole, planes, sum, moments) = run(4 * GIB);

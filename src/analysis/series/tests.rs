@@ -44,8 +44,7 @@ fn last(periods: Option<(Vec<Period>, Statistic)>) -> Vec<Vec<f32>> {
     let planes: Vec<Plane> = stored.iter().map(|v| Plane::from_f32(2, 1, v.to_vec())).collect();
     let analysis = SeriesAnalysis::new(dates, periods, Last);
     let grid = Grid::unplaced(2, 1, "a test", None);
-    let input =
-        TileIn { window: Window::new(0, 0, 2, 1), grid: &grid, halo: 0, planes: planes.iter().collect() };
+    let input = TileIn { window: Window::new(0, 0, 2, 1), grid: &grid, halo: 0, planes: planes.iter().collect() };
     let mut out = TileOut { cols: 2, planes: vec![OutPlane::F32(vec![f32::NAN; 2]); 4] };
     analysis.tile(&input, &mut out, &mut ()).unwrap();
     out.planes
