@@ -1,6 +1,7 @@
 //! Recovery metrics and forecasts against their oracles.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
+use regrow::temporal::forecast::{Curve, ForecastSettings, Forecaster, Model, NoFit, Work};
 use regrow::temporal::recovery::{Annual, Reason, Recovery, RecoverySettings, Target};
 use serde_json::Value;
 
@@ -92,4 +93,59 @@ fn recovery_equals_the_reference() {
         assert_eq!(negated.percent_of_reference, Err(Reason::TargetNotPositive), "{id}");
     }
     assert!(reached > 0 && missed > 0);
+}
+
+#[test]
+fn fits_and_bands_equal_scipy_and_numpy() {
+    let file = oracle("forecast/forecast.json");
+    let cases = file["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 50);
+    let mut work = Work::default();
+    let (mut fitted, mut refused) = (0, 0);
+    for case in cases {
+        let id = &case["id"];
+        let years: Vec<i32> = numbers(&case["years"]).iter().map(|y| *y as i32).collect();
+        let values = numbers(&case["values"]);
+        let plateau = case["plateau"].as_f64();
+        let settings = ForecastSettings { plateau, ..ForecastSettings::to(0.0) };
+        let forecast = Forecaster::new(settings).unwrap().forecast(Annual::new(&years, &values), &mut work);
+        let names = ["linear", "logistic_fixed", "logistic", "approach"];
+        for (name, fit) in names.iter().zip(&forecast.fits) {
+            let Some(want) = case["fits"].get(name) else { continue };
+            if want.is_null() {
+                assert_eq!(*fit, Err(NoFit::NotIdentified), "{id} {name}");
+                refused += 1;
+                continue;
+            }
+            let fit = fit.unwrap_or_else(|e| panic!("{id} {name}: {e:?}"));
+            fitted += 1;
+            let near = |what: &str, got: f64, want: f64, tol: f64| {
+                assert!((got - want).abs() <= tol * want.abs().max(1e-3), "{id} {name} {what}: {got}, expected {want}");
+            };
+            near("rss", fit.squares, want["rss"].as_f64().unwrap(), 1e-9);
+            assert!((fit.aicc - want["aicc"].as_f64().unwrap()).abs() < 1e-7, "{id} {name}");
+            let p = numbers(&want["p"]);
+            let start = f64::from(years[0]);
+            let got = match fit.curve() {
+                Curve::Linear { origin, level, slope } => vec![level + slope * (start - origin), slope],
+                Curve::Logistic { plateau, rate, midpoint } => vec![midpoint - start, rate, plateau],
+                Curve::Approach { origin, plateau, distance, rate } => {
+                    vec![rate, plateau, distance * (rate * (origin - start)).exp()]
+                }
+            };
+            p.iter().zip(got).for_each(|(want, got)| near("parameter", got, *want, 1e-5));
+            let (value, half) = (numbers(&want["value"]), numbers(&want["half"]));
+            for (i, year) in numbers(&case["years_ahead"]).into_iter().enumerate() {
+                let band = fit.band(year);
+                near("value", band.value, value[i], 1e-6);
+                near("half", band.high - band.value, half[i], 1e-5);
+                near("half", band.value - band.low, half[i], 1e-5);
+            }
+        }
+        // The choice is the least of the criteria.
+        let best = forecast.fit().unwrap();
+        assert!(forecast.fits.iter().flatten().all(|f| best.aicc <= f.aicc), "{id}");
+        assert!(Model::ALL.contains(&best.model));
+    }
+    assert!(fitted > 150 && refused > 10, "{fitted} {refused}");
 }

@@ -7,6 +7,7 @@ pub mod moments;
 pub mod normal;
 pub mod phase;
 pub mod quantile;
+pub mod student;
 pub mod threshold;
 pub mod weighted;
 
