@@ -5,6 +5,7 @@
 //! made; it is shared by all workers, and what it needs besides is a `Work` of its own that is lent to every call, so that no
 //! pixel allocates. A series a method cannot use (too short, no variation) is answered by `None`, never by a guess.
 
+pub mod bfast;
 pub mod forecast;
 pub mod landtrendr;
 pub mod recovery;

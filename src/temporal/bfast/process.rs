@@ -1,0 +1,132 @@
+//! Monitoring processes and their boundaries.
+
+use super::Process;
+use super::critical;
+use crate::error::Result;
+
+/// Boundary of one process, with the logarithms of all counts.
+#[derive(Clone, Debug)]
+pub(super) struct Boundary {
+    process: Process,
+    /// Critical value λ of OLS-MOSUM, or a² of OLS-CUSUM.
+    critical: f64,
+    /// Natural logarithm of each whole number up to the number of rows.
+    logs: Vec<f64>,
+}
+
+/// What the process of one series did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Passage {
+    /// First observation outside the boundary, counted from the start of the history.
+    pub(super) first: Option<usize>,
+    /// Largest score of the OLS-CUSUM process.
+    pub(super) peak: Option<f64>,
+}
+
+/// The square of the boundary constant whose boundary an OLS-CUSUM process just touches: the boundary solved for `a²`, with
+/// `sum` of the `m` residuals after a history of `n`, `ln_j = ln(n + m)` and `ln_m = ln m`. At most 0 inside all boundaries.
+#[inline]
+pub(crate) fn cusum_score(sum: f64, sigma: f64, n: f64, m: f64, ln_j: f64, ln_m: f64) -> f64 {
+    let scaled = sum / sigma;
+    scaled * scaled * n / ((n + m) * m) - (ln_j - ln_m)
+}
+
+/// Confidence, 1 − p, that belongs to a score of the OLS-CUSUM process.
+pub(crate) fn confidence(score: f64) -> f64 {
+    1.0 - critical::cusum_probability(score.max(0.0).sqrt())
+}
+
+impl Boundary {
+    pub(super) fn new(process: Process, level: f64, rows: usize) -> Result<Self> {
+        let critical = match process {
+            Process::Mosum { window, period } => critical::mosum(level, window, period)?,
+            Process::Cusum => critical::cusum(level),
+        };
+        Ok(Self { process, critical, logs: (0..=rows).map(|j| libm::log(j as f64)).collect() })
+    }
+
+    /// Whether a history of `n` observations is long enough for the process.
+    pub(super) fn takes(&self, n: usize) -> bool {
+        match self.process {
+            Process::Mosum { window, .. } => (window * n as f64).floor() > 1.0,
+            Process::Cusum => n > 1,
+        }
+    }
+
+    /// Runs over the residuals, `n` of the history and then those monitored.
+    pub(super) fn first_passage(&self, residuals: &[f64], n: usize, sigma: f64) -> Passage {
+        let count = n as f64;
+        match self.process {
+            Process::Mosum { window, .. } => {
+                let width = (window * count).floor() as usize;
+                // Squares are compared, so no root is taken on the way.
+                let unit = 2.0 * (self.critical * sigma) * (self.critical * sigma) * count;
+                let mut first = None;
+                self.moving_sums(residuals, n, width, |at, sum, log| {
+                    let outside = sum * sum > unit * log;
+                    if outside {
+                        first = Some(at);
+                    }
+                    !outside
+                });
+                Passage { first, peak: None }
+            }
+            Process::Cusum => {
+                let mut passage = Passage { first: None, peak: (residuals.len() > n).then_some(f64::NEG_INFINITY) };
+                let (mut sum, mut peak) = (0.0, f64::NEG_INFINITY);
+                for (at, &e) in residuals.iter().enumerate().skip(n) {
+                    sum += e;
+                    let m = at + 1 - n;
+                    let score = cusum_score(sum, sigma, count, m as f64, self.logs[at + 1], self.logs[m]);
+                    peak = f64::max(peak, score);
+                    if score > self.critical && passage.first.is_none() {
+                        passage.first = Some(at);
+                    }
+                }
+                passage.peak = passage.peak.map(|_| peak);
+                passage
+            }
+        }
+    }
+
+    /// Process and boundary at each monitored observation.
+    pub(super) fn path(&self, residuals: &[f64], n: usize, sigma: f64) -> Vec<(f64, f64)> {
+        let count = n as f64;
+        let scale = sigma * count.sqrt();
+        let mut path = Vec::with_capacity(residuals.len() - n);
+        match self.process {
+            Process::Mosum { window, .. } => {
+                let width = (window * count).floor() as usize;
+                self.moving_sums(residuals, n, width, |_, sum, log| {
+                    path.push((sum / scale, self.critical * (2.0 * log).sqrt()));
+                    true
+                });
+            }
+            Process::Cusum => {
+                let mut sum = 0.0;
+                for (at, &e) in residuals.iter().enumerate().skip(n) {
+                    sum += e;
+                    let (j, m) = (at + 1, at + 1 - n);
+                    let bend = self.critical + self.logs[j] - self.logs[m];
+                    path.push((sum / scale, (j as f64 * m as f64 * bend).sqrt() / count));
+                }
+            }
+        }
+        path
+    }
+
+    /// Calls `see(observation, sum of the window that ends there, log⁺(j/n))` until it says false.
+    fn moving_sums(&self, residuals: &[f64], n: usize, width: usize, mut see: impl FnMut(usize, f64, f64) -> bool) {
+        let mut sum: f64 = residuals[n + 1 - width..n].iter().sum();
+        let flat = std::f64::consts::E * n as f64;
+        for at in n..residuals.len() {
+            sum += residuals[at];
+            let j = at + 1;
+            let log = if j as f64 <= flat { 1.0 } else { self.logs[j] - self.logs[n] };
+            if !see(at, sum, log) {
+                return;
+            }
+            sum -= residuals[j - width];
+        }
+    }
+}
