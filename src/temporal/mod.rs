@@ -8,5 +8,6 @@
 pub mod bfast;
 pub mod forecast;
 pub mod landtrendr;
+pub mod monitor;
 pub mod recovery;
 pub mod segments;

@@ -18,7 +18,8 @@ impl Axis {
     pub fn regular(start: f64, frequency: u32, count: usize) -> Result<Self> {
         check_frequency(frequency)?;
         let first = (start * f64::from(frequency)).round();
-        if !(start.abs() < 1e5) || count == 0 || count > u32::MAX as usize {
+        let sound = start.abs() < 1e5;
+        if !sound || count == 0 || count > u32::MAX as usize {
             return Err(Error::usage(format!(
                 "time axis: {count} steps from {start}: expected at least one step from a decimal year such as 2000.5"
             )));
@@ -108,17 +109,21 @@ impl Axis {
 pub fn step_of_date(year: i32, day_of_year: u16, frequency: u32) -> Result<i64> {
     let leap = year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0);
     if day_of_year == 0 || day_of_year > 365 + u16::from(leap) || year.abs() > 100_000 {
-        return Err(Error::input(format!("time axis: the year {year} has no day {day_of_year}; correct the date of the scene")));
+        return Err(Error::input(format!(
+            "time axis: the year {year} has no day {day_of_year}; correct the date of the scene"
+        )));
     }
     let day = day_of_year - u16::from(leap && day_of_year > 60) - 1;
     Ok(i64::from(year) * i64::from(frequency) + i64::from(u32::from(day) * frequency / 365))
 }
 
-fn check_frequency(frequency: u32) -> Result<()> {
+pub(super) fn check_frequency(frequency: u32) -> Result<()> {
     if (1..=365).contains(&frequency) {
         return Ok(());
     }
-    Err(Error::usage(format!("frequency {frequency}: expected 1 to 365 steps a year, such as 23 for 16-day composites")))
+    Err(Error::usage(format!(
+        "frequency {frequency}: expected 1 to 365 steps a year, such as 23 for 16-day composites"
+    )))
 }
 
 #[cfg(test)]

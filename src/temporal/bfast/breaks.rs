@@ -47,7 +47,8 @@ impl Search {
         };
         // A history that the model fits to rounding has no break to be found.
         let floor = ROUNDING * ROUNDING * series.level * series.level * count;
-        if !(self.fewer[n] > floor) {
+        let inexact = self.fewer[n] > floor;
+        if !inexact {
             return Some(0);
         }
         let (mut best, mut start) = (criterion(0, self.fewer[n]), 0);

@@ -8,7 +8,7 @@ use crate::numeric::cholesky;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Regressors {
     frequency: i64,
-    /// First step of the axis, which the trend counts as 1.
+    /// First step, which the trend counts as 1.
     origin: i64,
     trend: bool,
     order: u32,
@@ -16,8 +16,8 @@ pub(crate) struct Regressors {
 
 impl Regressors {
     /// Checks that the harmonics can be told apart at this frequency.
-    pub(crate) fn new(axis: &Axis, trend: bool, order: u32) -> Result<Self> {
-        let frequency = axis.frequency();
+    pub(crate) fn new(frequency: u32, origin: i64, trend: bool, order: u32) -> Result<Self> {
+        super::axis::check_frequency(frequency)?;
         if order.saturating_mul(2) > frequency {
             return Err(Error::usage(format!(
                 "bfast-monitor: order {order} on {frequency} steps a year: harmonics repeat beyond half the frequency; \
@@ -25,7 +25,17 @@ impl Regressors {
                 frequency / 2
             )));
         }
-        Ok(Self { frequency: i64::from(frequency), origin: axis.steps()[0], trend, order })
+        Ok(Self { frequency: i64::from(frequency), origin, trend, order })
+    }
+
+    /// Steps from the first step.
+    pub(crate) fn offset(&self, step: i64) -> i64 {
+        step - self.origin
+    }
+
+    /// Decimal year of a number of steps from the first step.
+    pub(crate) fn time(&self, offset: f64) -> f64 {
+        (self.origin as f64 + offset) / self.frequency as f64
     }
 
     /// Number of regressors.
@@ -123,7 +133,7 @@ impl Design {
                 }
             }
             let length = cholesky::dot(column, column).sqrt();
-            if !(length > 1e-7 * before) {
+            if length <= 1e-7 * before {
                 return Err(Error::usage(format!(
                     "bfast-monitor: the {history} dates before the start of monitoring do not determine {} of the model; \
                      use a lower order or leave out the trend",
@@ -133,7 +143,8 @@ impl Design {
             upper[k * q + k] = length;
             column.iter_mut().for_each(|c| *c /= length);
         }
-        let basis_rows = (0..history).flat_map(|r| (0..q).map(move |k| (k, r))).map(|(k, r)| basis[k * history + r]).collect();
+        let basis_rows =
+            (0..history).flat_map(|r| (0..q).map(move |k| (k, r))).map(|(k, r)| basis[k * history + r]).collect();
         Ok(Self { q, rows, history, columns, basis, basis_rows, upper })
     }
 
@@ -178,7 +189,7 @@ mod tests {
     #[test]
     fn basis_times_triangle_gives_the_regressors() {
         let axis = Axis::regular(2000.0, 12, 60).unwrap();
-        let regressors = Regressors::new(&axis, true, 6).unwrap();
+        let regressors = Regressors::new(axis.frequency(), axis.steps()[0], true, 6).unwrap();
         assert_eq!(regressors.count(), 13);
         assert_eq!(regressors.names()[12], "sin5");
         let design = Design::new(&regressors, &axis, 48).unwrap();
@@ -204,13 +215,13 @@ mod tests {
     #[test]
     fn designs_that_cannot_be_fitted_are_refused() {
         let axis = Axis::regular(2000.0, 12, 60).unwrap();
-        assert!(Regressors::new(&axis, true, 7).is_err());
-        let regressors = Regressors::new(&axis, true, 3).unwrap();
+        assert!(Regressors::new(axis.frequency(), axis.steps()[0], true, 7).is_err());
+        let regressors = Regressors::new(axis.frequency(), axis.steps()[0], true, 3).unwrap();
         assert!(Design::new(&regressors, &axis, 8).is_err());
         // One date a year says nothing about the season: cos and sin are constant.
         let yearly: Vec<_> = (2000..2030).map(|y| (y, 10)).collect();
         let axis = Axis::from_dates(&yearly, 365).unwrap();
-        let regressors = Regressors::new(&axis, true, 1).unwrap();
+        let regressors = Regressors::new(axis.frequency(), axis.steps()[0], true, 1).unwrap();
         let error = Design::new(&regressors, &axis, 20).unwrap_err();
         assert!(error.message().contains("cos1"), "{error}");
     }

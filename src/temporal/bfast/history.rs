@@ -81,7 +81,14 @@ pub(super) struct Fitter {
 impl Fitter {
     /// Coefficients of the basis for the valid observations from number `start` of the history on. False where these do not
     /// determine them.
-    pub(super) fn fit(&mut self, design: &Design, id: u64, series: &Series, start: usize, coefficients: &mut Vec<f64>) -> bool {
+    pub(super) fn fit(
+        &mut self,
+        design: &Design,
+        id: u64,
+        series: &Series,
+        start: usize,
+        coefficients: &mut Vec<f64>,
+    ) -> bool {
         let q = design.q;
         let first = series.valid[start] as usize;
         let good = if start == 0 {
@@ -141,7 +148,13 @@ impl Fitter {
         cholesky::factor(gram, q) && (0..q).all(|i| gram[cholesky::row_start(i) + i].powi(2) * diagonal < 1e3)
     }
 
-    fn fit_by_rotations(&mut self, design: &Design, series: &Series, start: usize, coefficients: &mut Vec<f64>) -> bool {
+    fn fit_by_rotations(
+        &mut self,
+        design: &Design,
+        series: &Series,
+        start: usize,
+        coefficients: &mut Vec<f64>,
+    ) -> bool {
         let q = design.q;
         self.triangle.reset(q);
         self.turned = None;
@@ -196,7 +209,8 @@ impl Fitter {
         let count = w.len() as f64;
         let mean = w.iter().sum::<f64>() / count;
         let spread = (w.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (count - 1.0)).sqrt();
-        if !(spread > ROUNDING * series.level) {
+        let varies = spread > ROUNDING * series.level;
+        if !varies {
             return 0;
         }
         let unit = critical * spread * count.sqrt();

@@ -25,7 +25,7 @@ mod breaks;
 pub(crate) mod critical;
 pub(crate) mod design;
 mod history;
-mod process;
+pub(crate) mod process;
 mod rotation;
 
 pub use axis::{Axis, step_of_date};
@@ -175,7 +175,7 @@ impl BfastMonitor {
             )));
         }
         let history = axis.steps().partition_point(|&s| (s as f64) < first);
-        let regressors = Regressors::new(&axis, settings.trend, settings.order)?;
+        let regressors = Regressors::new(axis.frequency(), axis.steps()[0], settings.trend, settings.order)?;
         let design = Design::new(&regressors, &axis, history)?;
         let stable = critical::recursive_cusum(settings.level);
         let id = design.fingerprint();
@@ -204,10 +204,6 @@ impl BfastMonitor {
     #[must_use]
     pub fn coefficient_names(&self) -> Vec<String> {
         self.regressors.names()
-    }
-
-    pub(crate) fn regressors(&self) -> &Regressors {
-        &self.regressors
     }
 
     /// Monitors one series, given by row of the axis with NaN in gaps.
@@ -258,7 +254,7 @@ impl BfastMonitor {
     }
 
     /// Fits the history: its first observation and σ̂; coefficients and residuals of the history are left in `work`.
-    pub(crate) fn fit(&self, values: &[f64], work: &mut BfastWork) -> Result<(usize, f64), Unfitted> {
+    fn fit(&self, values: &[f64], work: &mut BfastWork) -> Result<(usize, f64), Unfitted> {
         let (design, q) = (&self.design, self.design.q);
         let BfastWork { series, fitter, search, coefficients, fitted, residuals, .. } = work;
         assert_eq!(values.len(), design.rows, "a series has one value for each row of the axis");
@@ -312,13 +308,35 @@ impl BfastMonitor {
         work.residuals.extend(rows.iter().map(|&row| work.fitted[row as usize - history]));
     }
 
-    /// Observations of the last series since the start of monitoring: rows and residuals.
-    pub(crate) fn monitored<'w>(&self, work: &'w mut BfastWork) -> impl Iterator<Item = (usize, f64)> + 'w {
-        let n = work.residuals.len();
+    /// Fits the history of a series and leaves the monitoring to the caller ([`crate::temporal::monitor`]).
+    pub(crate) fn follow<'w>(&self, values: &[f64], work: &'w mut BfastWork) -> Result<Followed<'w>, Unfitted> {
+        let (start, sigma) = self.fit(values, work)?;
+        let n = work.series.in_history - start;
         self.predict_monitoring(work);
-        let rows = &work.series.valid[work.series.in_history..];
-        rows.iter().map(|&r| r as usize).zip(work.residuals[n..].iter().copied())
+        let (past, rows) = work.series.valid.split_at(work.series.in_history);
+        Ok(Followed {
+            coefficients: &work.coefficients,
+            sigma,
+            n,
+            last_row: past[past.len() - 1] as usize,
+            rows,
+            residuals: &work.residuals[n..],
+        })
     }
+}
+
+/// A fitted history and the observations after it.
+pub(crate) struct Followed<'w> {
+    pub(crate) coefficients: &'w [f64],
+    pub(crate) sigma: f64,
+    /// Number of fitted observations.
+    pub(crate) n: usize,
+    /// Row of the last of them.
+    pub(crate) last_row: usize,
+    /// Rows of the observations after the history.
+    pub(crate) rows: &'w [u32],
+    /// Their residuals.
+    pub(crate) residuals: &'w [f64],
 }
 
 /// Median, the mean of the middle two of an even number; the values are reordered.

@@ -19,21 +19,35 @@ pub(super) struct Boundary {
 pub(super) struct Passage {
     /// First observation outside the boundary, counted from the start of the history.
     pub(super) first: Option<usize>,
-    /// Largest score of the OLS-CUSUM process.
+    /// Largest score of the OLS-CUSUM process, at least 0; None where nothing was monitored.
     pub(super) peak: Option<f64>,
 }
 
-/// The square of the boundary constant whose boundary an OLS-CUSUM process just touches: the boundary solved for `a²`, with
-/// `sum` of the `m` residuals after a history of `n`, `ln_j = ln(n + m)` and `ln_m = ln m`. At most 0 inside all boundaries.
+/// Score of an OLS-CUSUM process: the square of the boundary constant whose boundary it just touches, the boundary solved
+/// for `a²`, with `sum` of the `m` residuals after a history of `n`. `logs` gives `ln(n + m)` and `ln m`.
+///
+/// None where it is at most `of_interest`, which often shows before logarithms are taken: they only lower the score.
 #[inline]
-pub(crate) fn cusum_score(sum: f64, sigma: f64, n: f64, m: f64, ln_j: f64, ln_m: f64) -> f64 {
+pub(crate) fn cusum_score(
+    sum: f64,
+    sigma: f64,
+    n: f64,
+    m: f64,
+    of_interest: f64,
+    logs: impl FnOnce() -> (f64, f64),
+) -> Option<f64> {
     let scaled = sum / sigma;
-    scaled * scaled * n / ((n + m) * m) - (ln_j - ln_m)
+    let most = scaled * scaled * n / ((n + m) * m);
+    if most <= of_interest {
+        return None;
+    }
+    let (ln_j, ln_m) = logs();
+    Some(most - (ln_j - ln_m))
 }
 
-/// Confidence, 1 − p, that belongs to a score of the OLS-CUSUM process.
+/// Confidence, 1 − p, that belongs to a score, at least 0, of the OLS-CUSUM process.
 pub(crate) fn confidence(score: f64) -> f64 {
-    1.0 - critical::cusum_probability(score.max(0.0).sqrt())
+    1.0 - critical::cusum_probability(score.sqrt())
 }
 
 impl Boundary {
@@ -72,19 +86,20 @@ impl Boundary {
                 Passage { first, peak: None }
             }
             Process::Cusum => {
-                let mut passage = Passage { first: None, peak: (residuals.len() > n).then_some(f64::NEG_INFINITY) };
-                let (mut sum, mut peak) = (0.0, f64::NEG_INFINITY);
+                let (mut sum, mut peak, mut first) = (0.0, 0.0, None);
                 for (at, &e) in residuals.iter().enumerate().skip(n) {
                     sum += e;
                     let m = at + 1 - n;
-                    let score = cusum_score(sum, sigma, count, m as f64, self.logs[at + 1], self.logs[m]);
-                    peak = f64::max(peak, score);
-                    if score > self.critical && passage.first.is_none() {
-                        passage.first = Some(at);
+                    let of_interest = f64::min(peak, self.critical);
+                    let logs = || (self.logs[at + 1], self.logs[m]);
+                    if let Some(score) = cusum_score(sum, sigma, count, m as f64, of_interest, logs) {
+                        peak = f64::max(peak, score);
+                        if score > self.critical && first.is_none() {
+                            first = Some(at);
+                        }
                     }
                 }
-                passage.peak = passage.peak.map(|_| peak);
-                passage
+                Passage { first, peak: (residuals.len() > n).then_some(peak) }
             }
         }
     }

@@ -98,7 +98,8 @@ impl Triangle {
     pub(super) fn solve(&self, rotated: &mut [[f64; 1]]) -> bool {
         let q = self.q;
         let largest = self.scale.iter().map(|d| d[0]).fold(0.0, f64::max);
-        if self.scale.iter().any(|d| !(d[0] > 1e-14 * largest)) {
+        let determined = self.scale.iter().all(|d| d[0] > 1e-14 * largest);
+        if !determined {
             return false;
         }
         for k in (0..q).rev() {
