@@ -26,10 +26,10 @@ pub(super) struct End {
 const STEPS: usize = 200;
 /// Halvings of one step.
 const HALVINGS: usize = 30;
-/// Share of the sum of squares that the next step could still remove at which nothing more can be gained in f64.
-const SETTLED: f64 = 1e-20;
-/// The same share below which a minimum counts as found: its parameters are off by a millionth of their standard error
-/// (relative offset of Bates & Watts 1981).
+/// Share of the sum of squares that the next step could still remove at which the steps end: the parameters are off by
+/// about 1e-9 of their standard error (relative offset of Bates & Watts 1981).
+const SETTLED: f64 = 1e-18;
+/// The same share below which a minimum counts as found where rounding ends the steps sooner.
 const FOUND: f64 = 1e-12;
 /// A column whose part that the others cannot make is smaller than this share of it says nothing of its own.
 const DEPENDENT: f64 = 1e-11;

@@ -226,19 +226,21 @@ impl Work {
         let midpoint = |j: usize| MIDPOINT.0 + (MIDPOINT.1 - MIDPOINT.0) * j as f64 / (MIDPOINTS - 1) as f64;
         let mut plateaus = [[0.0; MIDPOINTS]; RATES];
         self.searched.clear();
+        let yy = task.y.iter().map(|y| y * y).sum::<f64>();
         for (i, row) in plateaus.iter_mut().enumerate() {
             let rate = Self::rate(task, i);
-            self.decay.clear();
-            self.decay.extend(self.u.iter().map(|u| libm::exp(-rate * u)));
-            for (j, k) in row.iter_mut().enumerate() {
-                let shift = libm::exp(rate * midpoint(j));
-                let (mut ss, mut sy, mut yy) = (0.0, 0.0, 0.0);
-                for (d, y) in self.decay.iter().zip(task.y) {
-                    let s = 1.0 / (1.0 + shift * d);
-                    ss += s * s;
-                    sy += s * y;
-                    yy += y * y;
+            let shifts: [f64; MIDPOINTS] = std::array::from_fn(|j| libm::exp(rate * midpoint(j)));
+            let (mut ss, mut sy) = ([0.0; MIDPOINTS], [0.0; MIDPOINTS]);
+            for (u, y) in self.u.iter().zip(task.y) {
+                let decay = libm::exp(-rate * u);
+                // Midpoint by midpoint, so that the sums do not wait for each other.
+                for (shift, (ss, sy)) in shifts.iter().zip(ss.iter_mut().zip(&mut sy)) {
+                    let s = 1.0 / (1.0 + shift * decay);
+                    *ss += s * s;
+                    *sy += s * y;
                 }
+            }
+            for (k, (ss, sy)) in row.iter_mut().zip(ss.into_iter().zip(sy)) {
                 // Where the curve is zero in all years its plateau says nothing.
                 *k = plateau.unwrap_or(if ss > 0.0 { sy / ss } else { 0.0 });
                 self.searched.push(yy - *k * (2.0 * sy - *k * ss));
