@@ -12,3 +12,4 @@ pub mod landtrendr;
 pub mod monitor;
 pub mod recovery;
 pub mod segments;
+pub mod trend;
