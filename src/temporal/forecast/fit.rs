@@ -1,6 +1,6 @@
 //! Fits of the models: a search over the nonlinear parameters with the linear ones solved exactly, then descent.
 
-use super::descent::{Buffers, End};
+use super::descent::{Buffers, End, Square};
 use super::model::{Curve, MOST, Model, Scaled};
 use crate::temporal::recovery::Annual;
 
@@ -30,7 +30,7 @@ pub struct Fit {
     /// Residual variance: the squares over n less the parameters.
     pub variance: f64,
     scaled: Scaled,
-    inverse: [[f64; MOST]; MOST],
+    inverse: Square,
     origin: f64,
     span: f64,
     /// Half-width of the interval in standard errors.
@@ -109,6 +109,8 @@ const GREATEST_RATE: f64 = 5.0;
 const MIDPOINT: (f64, f64) = (-1.0, 3.0);
 /// Greatest rate per span, so that no exponential overflows.
 const STEEPEST: f64 = 200.0;
+/// Share by which sums of squares of one minimum may differ.
+const SAME: f64 = 1e-9;
 /// Minima of the search that are followed down.
 const STARTS: usize = 4;
 
@@ -158,16 +160,18 @@ impl Work {
             Model::Approach => &logistic[1..],
             Model::Logistic | Model::LogisticFixed => &logistic,
         };
-        let mut best: Option<End> = None;
+        let (mut lowest, mut best) = (f64::INFINITY, None::<(End, Square)>);
         for (_, start) in &self.starts {
             let end = self.buffers.descend(*start, bounds, &self.u, task.y);
-            if best.is_none_or(|b| end.squares < b.squares) {
-                best = Some(end);
+            lowest = lowest.min(end.squares);
+            if let Some(inverse) = end.inverse
+                && best.is_none_or(|(b, _)| end.squares < b.squares)
+            {
+                best = Some((end, inverse));
             }
         }
-        // Where the lowest end is no minimum, a minimum above it is not the fit.
-        let m = best.ok_or(NoFit::NotIdentified)?;
-        let inverse = m.inverse.ok_or(NoFit::NotIdentified)?;
+        // Where a lower end is no minimum, a minimum above it is not the fit.
+        let (m, inverse) = best.filter(|(b, _)| b.squares <= lowest * (1.0 + SAME)).ok_or(NoFit::NotIdentified)?;
         // The curve is one of growth.
         if matches!(model, Model::Logistic) && m.scaled.p[2] <= 0.0 {
             return Err(NoFit::NotIdentified);
