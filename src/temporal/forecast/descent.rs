@@ -98,6 +98,12 @@ impl Buffers {
                 break;
             }
             let step = solve(&triangle, along, parameters);
+            // At a bound and on its way out; the search has looked along the bounds.
+            let leaves = curve.p.iter().zip(step).zip(bounds);
+            let mut leaves = leaves.map(|((p, s), (low, high))| (*p <= *low && s < 0.0) || (*p >= *high && s > 0.0));
+            if leaves.any(|l| l) {
+                break;
+            }
             let mut share = 1.0;
             let mut moved = false;
             for _ in 0..HALVINGS {
