@@ -1,6 +1,7 @@
 //! Statistics and numerical methods without rasters: moments, quantiles, thresholds, linear solves, special functions.
 
 pub mod beta;
+pub mod chi2;
 pub mod cholesky;
 pub mod matern;
 pub mod moments;

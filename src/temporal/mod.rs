@@ -6,6 +6,7 @@
 //! pixel allocates. A series a method cannot use (too short, no variation) is answered by `None`, never by a guess.
 
 pub mod bfast;
+pub mod ccdc;
 pub mod curve;
 pub mod forecast;
 pub mod landtrendr;
