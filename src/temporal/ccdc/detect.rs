@@ -63,7 +63,7 @@ impl Work {
         if n < ccdc.settings.minimum {
             return;
         }
-        self.series.measure(ccdc.settings.bands, ccdc.settings.variant);
+        self.series.measure(ccdc.settings.bands);
         let gap = self.series.median_gap();
         let (conse, threshold) = ccdc.confirmation(gap);
         let rule = Rule { conse, threshold };
@@ -197,7 +197,12 @@ impl Work {
         let mut sum = 0.0;
         for lane in 0..LANES {
             let slope = (self.model.coefficients[1][lane] * cycles).abs();
-            let off = (slope + first[lane].abs() + last[lane].abs()) * weights[lane];
+            let (first, last) = (first[lane].abs(), last[lane].abs());
+            let ends = match ccdc.settings.variant {
+                Variant::Ccdc => first + last,
+                Variant::Cold => first.max(last),
+            };
+            let off = (slope + ends) * weights[lane];
             sum += off * off;
         }
         sum < rule.threshold
@@ -267,6 +272,11 @@ impl Work {
         }
         let variogram = self.weights(ccdc, &[0.0; LANES]);
         let mut fitted_span = 0.0;
+        // The season whose rmse counts is that of the observation in question, in COLD of the newest that confirms it.
+        let newest = match ccdc.settings.variant {
+            Variant::Ccdc => 0,
+            Variant::Cold => rule.conse - 1,
+        };
         while span.last + rule.conse < self.live.len() {
             let count = span.count();
             let days = self.day(span.last) - self.day(span.first);
@@ -286,7 +296,8 @@ impl Work {
             let next = span.last + 1;
             let mut nearest = self.excess(ccdc, next, &variogram);
             if nearest > rule.threshold {
-                let rmse = if self.model.count > YOUNG { self.seasonal_rmse(ccdc, next) } else { self.model.rmse };
+                let rmse =
+                    if self.model.count > YOUNG { self.seasonal_rmse(ccdc, next + newest) } else { self.model.rmse };
                 let weights = self.weights(ccdc, &rmse);
                 nearest = self.excess(ccdc, next, &weights);
                 if nearest > rule.threshold && self.change(ccdc, rule, next..next + rule.conse, &weights) {

@@ -21,15 +21,21 @@ impl Moments {
     #[inline(always)]
     pub(super) fn add(&mut self, x: &Lanes, y: &Lanes) {
         self.count += 1;
-        for (j, &xj) in x.iter().enumerate() {
-            for lane in 0..LANES {
-                self.xx[j][lane] += xj * x[lane];
-                self.xy[j][lane] += xj * y[lane];
-            }
+        for ((xx, xy), &xj) in self.xx.iter_mut().zip(&mut self.xy).zip(x) {
+            accumulate(xx, xj, x);
+            accumulate(xy, xj, y);
         }
-        for lane in 0..LANES {
-            self.yy[lane] += y[lane] * y[lane];
+        for (yy, y) in self.yy.iter_mut().zip(y) {
+            *yy += y * y;
         }
+    }
+}
+
+/// Adds `factor` times `row` to `sum`.
+#[inline(always)]
+fn accumulate(sum: &mut Lanes, factor: f64, row: &Lanes) {
+    for (sum, value) in sum.iter_mut().zip(row) {
+        *sum += factor * value;
     }
 }
 
@@ -60,10 +66,8 @@ impl Model {
     #[inline(always)]
     pub(super) fn predict(&self, x: &Lanes) -> Lanes {
         let mut value = self.coefficients[0];
-        for j in 1..LANES {
-            for lane in 0..LANES {
-                value[lane] += self.coefficients[j][lane] * x[j];
-            }
+        for (coefficients, &x) in self.coefficients.iter().zip(x).skip(1) {
+            accumulate(&mut value, x, coefficients);
         }
         value
     }
@@ -98,11 +102,9 @@ impl Model {
             }
         }
         let mut left = covariance;
-        for k in 1..terms {
-            for j in 1..terms {
-                for lane in 0..LANES {
-                    left[j][lane] -= correlation[j][k] * self.standard[k][lane];
-                }
+        for (left, row) in left.iter_mut().zip(&correlation).skip(1) {
+            for (&correlation, standard) in row.iter().zip(&self.standard).skip(1) {
+                accumulate(left, -correlation, standard);
             }
         }
         for _ in 0..MOST_SWEEPS {
@@ -127,10 +129,8 @@ impl Model {
                     continue;
                 }
                 largest = largest.max(longest);
-                for k in 1..terms {
-                    for lane in 0..LANES {
-                        left[k][lane] -= correlation[k][j] * step[lane];
-                    }
+                for (left, &correlation) in left.iter_mut().zip(&correlation[j]).take(terms).skip(1) {
+                    accumulate(left, -correlation, &step);
                 }
             }
             if largest < TOLERANCE {
@@ -138,9 +138,9 @@ impl Model {
             }
         }
         // Σr²/n = var(y) − Σ b_j (c_j + left_j), because left = c − R b.
-        let mut residual = [0.0; LANES];
-        for lane in 0..LANES {
-            residual[lane] = moments.yy[lane] * part - mean_y[lane] * mean_y[lane];
+        let mut residual = moments.yy;
+        for (residual, mean) in residual.iter_mut().zip(&mean_y) {
+            *residual = *residual * part - mean * mean;
         }
         self.coefficients = [[0.0; LANES]; LANES];
         let mut intercept = mean_y;
@@ -155,8 +155,8 @@ impl Model {
         self.coefficients[0] = intercept;
         // A series without residuals may come out below zero by rounding.
         let freedom = (n - terms as f64).max(1.0);
-        for lane in 0..LANES {
-            self.rmse[lane] = (residual[lane].max(0.0) * n / freedom).sqrt();
+        for (rmse, residual) in self.rmse.iter_mut().zip(&residual) {
+            *rmse = (residual.max(0.0) * n / freedom).sqrt();
         }
         for row in &mut self.standard[terms..] {
             *row = [0.0; LANES];

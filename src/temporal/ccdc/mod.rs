@@ -5,14 +5,15 @@
 //! 4 coefficients below 18 observations, 6 below 24, else 8, fitted by LASSO. Units inside are reflectance × 10000.
 //! An observation counts if it is clear land or water and all its bands lie in the valid range; of a date the first counts.
 //!
-//! * Start: a window of at least 12 observations and a year, cleared of missed clouds ([`tmask`]), whose model is stable.
+//! * Start: a window of at least 12 observations and a year, cleared of missed clouds ([`tmask`]), whose model is stable:
+//!   `Σ_b ((|slope · span| + ends) / max(v_b, rmse_b))²` below the χ² threshold, with `ends` the sum (CCDC) or the larger
+//!   (COLD) of the absolute residuals of the first and the last observation.
 //! * Look back: earlier observations join the model until `conse` of them in a row do not fit.
 //! * Look forward: `M = Σ_b (r_b / max(v_b, rmse_b))²` over the detection bands, with v the variogram and rmse that of the 24
 //!   observations nearest in the season. A change is where M of `conse` observations in a row exceeds the χ² threshold of the
 //!   probability; one that exceeds χ² of 1 − 10⁻⁶ alone is an outlier and dropped; all else joins the model.
 //! * COLD besides: the mean angle between successive change vectors must be below 45°; where dates are denser than 16 days,
-//!   `conse` grows and the probability becomes `1 − (1 − p)^(conse / longer conse)`; the variogram pairs observations more
-//!   than 30 days apart.
+//!   `conse` grows and the probability becomes `1 − (1 − p)^(conse / longer conse)`.
 //! * The model is fitted again with every observation up to 24, then when its span of time has grown by a third (CCDC) or its
 //!   number of observations by 3 % (COLD).
 //! * Where less than a quarter of the dates is clear: one model of clear and snow where more than 75 % of them are snow, else

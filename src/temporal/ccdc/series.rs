@@ -1,6 +1,6 @@
 //! The usable observations of a pixel, and how much they vary from one to the next.
 
-use super::{Ccdc, LANES, Lanes, Quality, Variant};
+use super::{Ccdc, LANES, Lanes, Quality};
 
 /// Usable observations in order of time, one a date, bands in lanes (reflectance × 10000).
 #[derive(Clone, Debug, Default)]
@@ -10,17 +10,13 @@ pub(super) struct Series {
     pub(super) dates: Vec<u32>,
     /// Ordinal day of every row.
     pub(super) days: Vec<f64>,
-    /// Median absolute change from one observation to a later one, per band.
+    /// Median absolute change from one observation to the next, per band.
     pub(super) variogram: Lanes,
-    /// Later observation of every pair of the variogram.
-    later: Vec<u32>,
     scratch: Vec<f64>,
 }
 
-/// COLD pairs observations that lie further apart than this (days), so that dense dates do not shrink the variogram.
-const PAIR_GAP: f64 = 30.0;
 /// Least variogram, one unit: the step of the products, below which differences are rounding.
-pub(super) const LEAST_VARIATION: f64 = 1.0;
+const LEAST_VARIATION: f64 = 1.0;
 
 /// Median of values without NaN; the order of the values is lost.
 pub(super) fn median(values: &mut [f64]) -> Option<f64> {
@@ -66,38 +62,14 @@ impl Series {
     }
 
     /// Variogram of every band.
-    pub(super) fn measure(&mut self, bands: usize, variant: Variant) {
-        let gap = match variant {
-            Variant::Ccdc => 0.0,
-            Variant::Cold => PAIR_GAP,
-        };
-        self.pair(gap);
-        if self.later.is_empty() {
-            self.pair(0.0);
-        }
+    pub(super) fn measure(&mut self, bands: usize) {
         self.variogram = [LEAST_VARIATION; LANES];
         for band in 0..bands {
             self.scratch.clear();
-            let pairs = self.rows.iter().zip(&self.later);
-            self.scratch.extend(pairs.map(|(row, &later)| (self.rows[later as usize][band] - row[band]).abs()));
+            self.scratch.extend(self.rows.windows(2).map(|pair| (pair[1][band] - pair[0][band]).abs()));
             if let Some(middle) = median(&mut self.scratch) {
                 self.variogram[band] = middle.max(LEAST_VARIATION);
             }
-        }
-    }
-
-    /// Pairs every observation with the next one more than `gap` days later.
-    fn pair(&mut self, gap: f64) {
-        self.later.clear();
-        let mut later = 0;
-        for &day in &self.days {
-            while later < self.days.len() && self.days[later] - day <= gap {
-                later += 1;
-            }
-            if later == self.days.len() {
-                break;
-            }
-            self.later.push(later as u32);
         }
     }
 
@@ -141,19 +113,15 @@ mod tests {
     }
 
     #[test]
-    fn pairs_of_the_variogram_lie_a_month_apart_in_cold() {
+    fn variogram_is_the_median_step() {
         let mut series = Series::default();
-        for (day, value) in [(0.0, 0.0), (8.0, 10.0), (32.0, 40.0), (40.0, 30.0), (48.0, 90.0)] {
+        for value in [0.0, 10.0, 40.0, 30.0, 90.0] {
             let mut row = [0.0; LANES];
             row[0] = value;
             series.rows.push(row);
-            series.days.push(day);
         }
-        series.measure(1, Variant::Ccdc);
-        // 10, 30, 10, 60
-        assert_eq!(series.variogram[0], 20.0);
-        series.measure(1, Variant::Cold);
-        // Day 0 with 32, 8 with 40: 40 and 20.
-        assert_eq!(series.variogram[0], 30.0);
+        series.measure(2);
+        // Steps 10, 30, 10, 60; a constant band has the least variation.
+        assert_eq!(series.variogram[..2], [20.0, LEAST_VARIATION]);
     }
 }
