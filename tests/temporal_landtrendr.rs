@@ -143,13 +143,15 @@ proptest! {
         overshoot in 0..6_usize,
         spike in 0.1..1.0_f64,
         recovery in 0.05..1.0_f64,
+        pval in 0.001..=1.0_f64,
+        best_model in 0.0..=1.0_f64,
         prevent_one_year_recovery: bool,
     ) {
         let mut year = 1990;
         let (years, values): (Vec<i32>, Vec<f64>) = steps.iter().map(|(step, value)| { year += step; (year, *value) }).unzip();
         let (first, last) = (years[0] - before, year + after);
         let settings = LandTrendrSettings {
-            max_segments, overshoot, spike, recovery, prevent_one_year_recovery, ..LandTrendrSettings::default()
+            max_segments, overshoot, spike, recovery, pval, best_model, prevent_one_year_recovery, ..LandTrendrSettings::default()
         };
         let mut work = Work::default();
         let fit = LandTrendr::new(settings).unwrap().fit(&years, &values, first, last, &mut work).unwrap();

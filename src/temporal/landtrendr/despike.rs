@@ -4,6 +4,8 @@
 //! `prop = 1 − |v(i−1) − v(i+1)| / max(|v(i) − v(i+1)|, |v(i) − v(i−1)|)`. The point with the largest share moves by that share towards the
 //! mean of its neighbours, and so on, until the largest share found is at most the threshold (that last move is still made).
 
+use super::series::{LANES, larger};
+
 /// Every move shrinks a spike, but thresholds near zero would go on until nothing but rounding is left.
 const MOVES_PER_POINT: usize = 50;
 
@@ -32,19 +34,22 @@ pub(super) fn despike(values: &mut [f64], threshold: f64, shares: &mut Vec<f64>)
 
 /// How far a point stands out from two neighbours, at most 1; negative where it lies between them.
 fn share(before: f64, value: f64, after: f64) -> f64 {
-    let steepest = (value - after).abs().max((value - before).abs());
-    if steepest == 0.0 { 0.0 } else { 1.0 - (before - after).abs() / steepest }
+    let steepest = larger((value - after).abs(), (value - before).abs());
+    let share = 1.0 - (before - after).abs() / steepest;
+    if steepest == 0.0 { 0.0 } else { share }
 }
 
-/// The first of the largest.
+/// The first of the largest, and its place.
 fn first_largest(shares: &[f64]) -> (usize, f64) {
-    let mut best = (0, shares[0]);
-    for (i, &share) in shares.iter().enumerate().skip(1) {
-        if share > best.1 {
-            best = (i, share);
+    let (lanes, rest) = shares.as_chunks::<LANES>();
+    let mut largest = [f64::NEG_INFINITY; LANES];
+    for shares in lanes {
+        for (largest, share) in largest.iter_mut().zip(shares) {
+            *largest = larger(*largest, *share);
         }
     }
-    best
+    let largest = largest.into_iter().chain(rest.iter().copied()).fold(f64::NEG_INFINITY, larger);
+    (shares.iter().position(|share| *share == largest).unwrap_or(0), largest)
 }
 
 #[cfg(test)]

@@ -160,7 +160,8 @@ impl LandTrendr {
         let in_stack = first_year <= *years.first()?
             && *years.last()? <= last_year
             && last_year.checked_sub(first_year)? <= MOST_YEARS;
-        if years.len() != values.len() || !in_stack {
+        let rising = years.is_sorted_by(|a, b| a < b);
+        if years.len() != values.len() || !rising || !in_stack {
             return None;
         }
         let sign = self.settings.loss.sign();
@@ -172,12 +173,12 @@ impl LandTrendr {
             despike::despike(&mut series.y, self.settings.spike, &mut work.shares);
         }
         let level = series.centre(years, sign);
-        let model = if enough { self.model(series, &mut work.models) } else { None };
+        let model = if enough { self.model(series, &mut work.models).copied() } else { None };
         work.years.clear();
         work.values.clear();
         if let Some(model) = &model {
             for (&at, &value) in model.vertices.as_slice().iter().zip(&model.values) {
-                work.years.push(years[at]);
+                work.years.push(years[usize::from(at)]);
                 work.values.push(level + sign * value);
             }
             self.add_ends(first_year, last_year, work);
@@ -198,7 +199,7 @@ impl LandTrendr {
     }
 
     /// Steps 2 to 8.
-    fn model(&self, series: &mut Series, models: &mut Vec<Model>) -> Option<Model> {
+    fn model<'a>(&self, series: &mut Series, models: &'a mut Vec<Model>) -> Option<&'a Model> {
         let n = series.len();
         let most = self.settings.max_segments + 1;
         if n < 3 {
@@ -209,7 +210,7 @@ impl LandTrendr {
         if vertices.as_slice().len() <= 2 {
             return None;
         }
-        models::best(&self.settings, series, vertices, models)
+        models::best(&self.settings, series, vertices, models).map(|chosen| &models[chosen])
     }
 
     /// Step 9: the path goes on level to the ends of the stack; if that is a segment too many the vertex that turns least goes.
@@ -232,8 +233,7 @@ impl LandTrendr {
             return;
         }
         let sign = self.settings.loss.sign();
-        let (low, high) =
-            values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+        let (low, high) = series::range(values);
         let step = |i: usize| (sign * (values[i + 1] - values[i]), f64::from(years[i + 1] - years[i]));
         let mut least = (1, f64::INFINITY);
         for i in 1..years.len() - 1 {
@@ -382,6 +382,7 @@ mod tests {
         assert_eq!(method.fit(&[], &[], 2000, 2010, &mut work), None);
         assert_eq!(method.fit(&[1999], &[1.0], 2000, 2010, &mut work), None);
         assert_eq!(method.fit(&[2000], &[1.0, 2.0], 2000, 2010, &mut work), None);
+        assert_eq!(method.fit(&[2000, 2000], &[1.0, 2.0], 2000, 2010, &mut work), None);
     }
 
     #[test]

@@ -1,6 +1,30 @@
 //! The series of one pixel as the fits need it: times and values near zero, and running sums that give the least-squares line of any
 //! stretch without a look at its points.
 
+/// Numbers in flight: a fixed count, so that sums are the same on every processor.
+pub(super) const LANES: usize = 4;
+
+/// The larger of two numbers, as one instruction.
+pub(super) fn larger(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
+}
+
+/// Smallest and largest of the values.
+pub(super) fn range(values: &[f64]) -> (f64, f64) {
+    let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+    let (lanes, rest) = values.as_chunks::<LANES>();
+    for values in lanes {
+        for lane in 0..LANES {
+            low[lane] = -larger(-low[lane], -values[lane]);
+            high[lane] = larger(high[lane], values[lane]);
+        }
+    }
+    for (value, (low, high)) in rest.iter().zip(low.iter_mut().zip(&mut high)) {
+        (*low, *high) = (-larger(-*low, -value), larger(*high, *value));
+    }
+    (low.into_iter().fold(f64::INFINITY, f64::min), high.into_iter().fold(f64::NEG_INFINITY, f64::max))
+}
+
 /// Sums over a stretch of points.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
@@ -52,8 +76,7 @@ impl Series {
     /// Turns and centres the values that are in `y`, takes the times from `years` and sums both. Answers the level taken off:
     /// a value was `level + sign · y`.
     pub(super) fn centre(&mut self, years: &[i32], sign: f64) -> f64 {
-        let (low, high) =
-            self.y.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+        let (low, high) = range(&self.y);
         let level = 0.5 * low + 0.5 * high;
         self.y.iter_mut().for_each(|v| *v = sign * (*v - level));
         let middle = match years {
