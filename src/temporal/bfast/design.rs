@@ -97,6 +97,10 @@ pub(super) struct Design {
     basis: Vec<f64>,
     /// Basis by row over the history.
     basis_rows: Vec<f64>,
+    /// Products of all pairs of basis values of a row: packed lower triangles, each filled up to whole blocks.
+    products: Vec<[f64; 8]>,
+    /// Blocks a row.
+    width: usize,
     /// `U`, by row.
     upper: Vec<f64>,
 }
@@ -143,9 +147,33 @@ impl Design {
             upper[k * q + k] = length;
             column.iter_mut().for_each(|c| *c /= length);
         }
-        let basis_rows =
-            (0..history).flat_map(|r| (0..q).map(move |k| (k, r))).map(|(k, r)| basis[k * history + r]).collect();
-        Ok(Self { q, rows, history, columns, basis, basis_rows, upper })
+        let mut design = Self {
+            q,
+            rows,
+            history,
+            columns,
+            basis_rows: (0..q * history).map(|at| basis[at % q * history + at / q]).collect(),
+            basis,
+            products: Vec::new(),
+            width: cholesky::row_start(q).div_ceil(8),
+            upper,
+        };
+        design.products = (0..history).flat_map(|row| design.blocks(row)).collect();
+        Ok(design)
+    }
+
+    fn blocks(&self, row: usize) -> Vec<[f64; 8]> {
+        let b = self.basis_row(row);
+        let mut blocks = vec![[0.0; 8]; self.width];
+        let pairs = (0..self.q).flat_map(|i| (0..=i).map(move |j| b[i] * b[j]));
+        blocks.as_flattened_mut().iter_mut().zip(pairs).for_each(|(out, product)| *out = product);
+        blocks
+    }
+
+    /// Products of the basis values of each history row, and the number of blocks a row.
+    #[inline]
+    pub(super) fn products(&self) -> (&[[f64; 8]], usize) {
+        (&self.products, self.width)
     }
 
     /// Basis of one history row.
@@ -154,16 +182,16 @@ impl Design {
         &self.basis_rows[row * self.q..(row + 1) * self.q]
     }
 
-    /// One basis vector over the history.
+    /// Basis by column over the history.
     #[inline]
-    pub(super) fn basis_column(&self, k: usize) -> &[f64] {
-        &self.basis[k * self.history..(k + 1) * self.history]
+    pub(super) fn basis(&self) -> &[f64] {
+        &self.basis
     }
 
-    /// One regressor over all rows.
+    /// Regressors by column over all rows.
     #[inline]
-    pub(super) fn column(&self, k: usize) -> &[f64] {
-        &self.columns[k * self.rows..(k + 1) * self.rows]
+    pub(super) fn columns(&self) -> &[f64] {
+        &self.columns
     }
 
     /// Coefficients of the regressors from those of the basis, in place.
@@ -196,12 +224,13 @@ mod tests {
         for row in 0..48 {
             for k in 0..design.q {
                 let got: f64 = (0..=k).map(|j| design.basis_row(row)[j] * design.upper[j * design.q + k]).sum();
-                assert!((got - design.column(k)[row]).abs() < 1e-12);
+                assert!((got - design.columns()[k * 60 + row]).abs() < 1e-12);
             }
         }
+        let column = |k: usize| &design.basis()[k * 48..(k + 1) * 48];
         for i in 0..design.q {
             for j in 0..=i {
-                let got = cholesky::dot(design.basis_column(i), design.basis_column(j));
+                let got = cholesky::dot(column(i), column(j));
                 assert!((got - f64::from(u8::from(i == j))).abs() < 1e-14);
             }
         }

@@ -1,6 +1,7 @@
 //! The stable part of the history and the fit to it.
 
 use super::design::Design;
+use super::kernels;
 use super::rotation::{Triangle, Turn};
 use crate::numeric::cholesky;
 
@@ -14,6 +15,8 @@ pub(super) struct Series {
     pub(super) in_history: usize,
     /// Which history rows are valid, a bit each.
     bits: Vec<u64>,
+    /// The same of the rows after it.
+    recent_bits: Vec<u64>,
     /// Root mean square of the valid values of the history: what rounding is judged by.
     pub(super) level: f64,
 }
@@ -21,40 +24,18 @@ pub(super) struct Series {
 impl Series {
     /// Takes a series by row, NaN or infinite in gaps.
     pub(super) fn load(&mut self, values: &[f64], history: usize) {
-        let rows = values.len();
-        self.filled.resize(rows, 0.0);
-        self.valid.resize(rows, 0);
-        self.bits.clear();
-        let mut count = 0;
         let (past, recent) = values.split_at(history);
-        let mut sum = 0.0;
-        for (word, chunk) in past.chunks(64).enumerate() {
-            let mut bits = 0u64;
-            for (i, &value) in chunk.iter().enumerate() {
-                let row = word * 64 + i;
-                let finite = value.is_finite();
-                let filled = if finite { value } else { 0.0 };
-                self.filled[row] = filled;
-                self.valid[count] = row as u32;
-                count += usize::from(finite);
-                bits |= u64::from(finite) << i;
-            }
-            self.bits.push(bits);
-        }
-        sum += cholesky::dot(&self.filled[..history], &self.filled[..history]);
-        self.in_history = count;
-        self.level = (sum / (count.max(1) as f64)).sqrt();
-        for (i, &value) in recent.iter().enumerate() {
-            let finite = value.is_finite();
-            self.filled[history + i] = if finite { value } else { 0.0 };
-            self.valid[count] = (history + i) as u32;
-            count += usize::from(finite);
-        }
-        self.valid.truncate(count);
-    }
-
-    fn is_valid(&self, row: usize) -> bool {
-        self.bits[row / 64] >> (row % 64) & 1 == 1
+        self.filled.resize(values.len(), 0.0);
+        self.bits.resize(past.len().div_ceil(64), 0);
+        self.recent_bits.resize(recent.len().div_ceil(64), 0);
+        let (filled_past, filled_recent) = self.filled.split_at_mut(history);
+        kernels::fill(past, filled_past, &mut self.bits);
+        kernels::fill(recent, filled_recent, &mut self.recent_bits);
+        self.valid.clear();
+        kernels::set_bits(&self.bits, 0, &mut self.valid);
+        self.in_history = self.valid.len();
+        kernels::set_bits(&self.recent_bits, history, &mut self.valid);
+        self.level = (kernels::squares(filled_past) / (self.in_history.max(1) as f64)).sqrt();
     }
 }
 
@@ -76,6 +57,8 @@ pub(super) struct Fitter {
     row: Vec<[f64; 1]>,
     recursive: Vec<f64>,
     gram: Vec<f64>,
+    products: Vec<[f64; 8]>,
+    gaps: Vec<u32>,
 }
 
 impl Fitter {
@@ -101,7 +84,7 @@ impl Fitter {
             self.factor_is_good
         } else {
             let mut gram = std::mem::take(&mut self.gram);
-            let good = self.factor(design, series, first, &mut gram);
+            let good = self.factor(design, series, start, &mut gram);
             self.gram = gram;
             good
         };
@@ -109,39 +92,39 @@ impl Fitter {
         if !good {
             return self.fit_by_rotations(design, series, start, coefficients);
         }
-        let y = &series.filled[first..design.history];
-        coefficients.extend((0..q).map(|k| cholesky::dot(&design.basis_column(k)[first..], y)));
+        coefficients.resize(q, 0.0);
+        kernels::project(design.basis(), design.history, first, &series.filled[first..design.history], coefficients);
         let factor = if start == 0 { &self.factor } else { &self.gram };
         cholesky::forward(factor, coefficients);
         cholesky::backward(factor, coefficients);
         true
     }
 
-    /// Cholesky factor of the normal equations of the history from row `first` on. False where they lose too many digits.
-    fn factor(&self, design: &Design, series: &Series, first: usize, gram: &mut Vec<f64>) -> bool {
+    /// Cholesky factor of the normal equations of the history from its observation `start` on. False where they lose too many
+    /// digits.
+    fn factor(&mut self, design: &Design, series: &Series, start: usize, gram: &mut Vec<f64>) -> bool {
         let q = design.q;
-        gram.clear();
-        gram.resize(cholesky::row_start(q), 0.0);
-        let rows = design.history - first;
-        let valid = series.in_history - series.valid[..series.in_history].partition_point(|&r| (r as usize) < first);
-        // The basis is orthonormal over the whole history: fewer products are needed from the side of the gaps.
-        let (by_gaps, sign) = if first == 0 && rows - valid < valid { (true, -1.0) } else { (false, 1.0) };
+        // The basis is orthonormal over the whole history: often fewer products are needed from the side of the gaps.
+        let gaps = design.history - series.in_history;
+        let by_gaps = start == 0 && gaps < series.in_history;
+        let (products, width) = design.products();
+        self.products.resize(width, [0.0; 8]);
         if by_gaps {
-            for i in 0..q {
-                gram[cholesky::row_start(i) + i] = 1.0;
+            self.gaps.clear();
+            for (at, bits) in series.bits.iter().enumerate() {
+                let rows = design.history - at * 64;
+                let all = if rows < 64 { (1 << rows) - 1 } else { u64::MAX };
+                kernels::set_bits(&[!bits & all], at * 64, &mut self.gaps);
             }
+            kernels::sum_rows(products, width, &self.gaps, &mut self.products);
+        } else {
+            kernels::sum_rows(products, width, &series.valid[start..series.in_history], &mut self.products);
         }
-        for row in first..design.history {
-            if series.is_valid(row) != by_gaps {
-                let b = design.basis_row(row);
-                for i in 0..q {
-                    let scaled = sign * b[i];
-                    let at = cholesky::row_start(i);
-                    for (g, &other) in gram[at..=at + i].iter_mut().zip(b) {
-                        *g += scaled * other;
-                    }
-                }
-            }
+        gram.clear();
+        gram.extend_from_slice(&self.products.as_flattened()[..cholesky::row_start(q)]);
+        if by_gaps {
+            gram.iter_mut().for_each(|g| *g = -*g);
+            (0..q).for_each(|i| gram[cholesky::row_start(i) + i] += 1.0);
         }
         let diagonal: f64 = (0..q).map(|i| gram[cholesky::row_start(i) + i]).fold(0.0, f64::max);
         // Reciprocals of the pivots stand on the diagonal: below a thousandth of the largest, rotations do better.

@@ -25,6 +25,7 @@ mod breaks;
 pub(crate) mod critical;
 pub(crate) mod design;
 mod history;
+mod kernels;
 pub(crate) mod process;
 mod rotation;
 
@@ -246,8 +247,8 @@ impl BfastMonitor {
     pub fn predict(&self, coefficients: &[f64], fitted: &mut Vec<f64>) {
         fitted.clear();
         fitted.resize(self.axis.rows(), 0.0);
-        for (k, c) in coefficients.iter().enumerate() {
-            for (f, x) in fitted.iter_mut().zip(self.design.column(k)) {
+        for (column, c) in self.design.columns().chunks_exact(self.design.rows).zip(coefficients) {
+            for (f, x) in fitted.iter_mut().zip(column) {
                 *f += c * x;
             }
         }
@@ -276,16 +277,12 @@ impl BfastMonitor {
         }
         let rows = &series.valid[start..series.in_history];
         let first = rows[0] as usize;
-        fitted.clear();
-        fitted.extend_from_slice(&series.filled[first..design.history]);
-        for (k, &c) in coefficients.iter().enumerate() {
-            for (f, &b) in fitted.iter_mut().zip(&design.basis_column(k)[first..]) {
-                *f -= c * b;
-            }
-        }
+        let y = &series.filled[first..design.history];
+        fitted.resize(y.len(), 0.0);
+        kernels::subtract(design.basis(), design.history, first, coefficients, y, fitted);
         residuals.clear();
         residuals.extend(rows.iter().map(|&row| fitted[row as usize - first]));
-        let squares = crate::numeric::cholesky::dot(residuals, residuals);
+        let squares = kernels::squares(residuals);
         let sigma = (squares / (n - q) as f64).sqrt();
         if !(sigma > ROUNDING * series.level && sigma.is_finite()) {
             return Err(Unfitted::NoVariation);
@@ -297,13 +294,9 @@ impl BfastMonitor {
     /// Adds the residuals of the monitoring period to those of the history.
     fn predict_monitoring(&self, work: &mut BfastWork) {
         let history = self.design.history;
-        work.fitted.clear();
-        work.fitted.extend_from_slice(&work.series.filled[history..]);
-        for (k, &c) in work.coefficients.iter().enumerate() {
-            for (f, &x) in work.fitted.iter_mut().zip(&self.design.column(k)[history..]) {
-                *f -= c * x;
-            }
-        }
+        let y = &work.series.filled[history..];
+        work.fitted.resize(y.len(), 0.0);
+        kernels::subtract(self.design.columns(), self.design.rows, history, &work.coefficients, y, &mut work.fitted);
         let rows = &work.series.valid[work.series.in_history..];
         work.residuals.extend(rows.iter().map(|&row| work.fitted[row as usize - history]));
     }
