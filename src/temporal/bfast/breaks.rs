@@ -7,7 +7,7 @@
 
 use super::design::Design;
 use super::history::{ROUNDING, Series};
-use super::rotation::{LANES, Turn, WideTriangle};
+use super::rotation::{LANES, Turn, WideTriangle, unrolled};
 
 /// Shortest segment, as a share of the history.
 const SHORTEST: f64 = 0.15;
@@ -80,38 +80,58 @@ impl Search {
     /// Fills the sums of squares of all segments that may be needed, several first observations side by side.
     fn sum_segments(&mut self, design: &Design, series: &Series, shortest: usize) {
         let (q, n) = (design.q, series.in_history);
-        let stride = n + 1;
         self.segments.clear();
-        self.segments.resize(stride * stride, 0.0);
+        self.segments.resize((n + 1) * (n + 1), 0.0);
         self.turns.resize(q, Turn::default());
         self.row.resize(q, [0.0; LANES]);
         for first in (0..=n - shortest).step_by(LANES) {
             self.triangle.reset(q);
             self.rotated.clear();
             self.rotated.resize(q, [0.0; LANES]);
-            let mut sums = [0.0; LANES];
-            for at in first..n {
-                let row = series.valid[at] as usize;
-                for (wide, &b) in self.row.iter_mut().zip(design.basis_row(row)) {
-                    *wide = [b; LANES];
-                }
-                // A lane whose segment begins later gives this row no weight.
-                let begun = std::array::from_fn(|lane| if first + lane <= at { 1.0 } else { 0.0 });
-                let weight = self.triangle.add(&mut self.row, &mut self.turns, begun);
-                let mut y = [series.filled[row]; LANES];
-                for (turn, r) in self.turns.iter().zip(&mut self.rotated) {
-                    turn.apply(r, &mut y);
-                }
-                for lane in 0..LANES {
-                    // The rows that fill the triangle are fitted exactly.
-                    if at >= first + lane + q {
-                        sums[lane] += weight[lane] * y[lane] * y[lane];
-                    }
-                    if first + lane < n {
-                        self.segments[(first + lane) * stride + at + 1] = sums[lane];
-                    }
-                }
-            }
+            segments_from(self, design, series, first);
+        }
+    }
+}
+
+/// Sums of squares of the segments from observation `first` and from each of the next, one a lane.
+#[pulp::with_simd(segments_from = pulp::Arch::new())]
+#[inline(always)]
+fn segments_from_with_simd<'a, S: pulp::Simd>(
+    _simd: S,
+    search: &'a mut Search,
+    design: &'a Design,
+    series: &'a Series,
+    first: usize,
+) {
+    unrolled!(design.q, add_rows(search, design, series, first));
+}
+
+#[inline(always)]
+fn add_rows(q: usize, search: &mut Search, design: &Design, series: &Series, first: usize) {
+    let Search { triangle, turns, rotated, row: wide, segments, .. } = search;
+    let (n, rotated, turns) = (series.in_history, &mut rotated[..q], &mut turns[..q]);
+    let stride = n + 1;
+    let mut sums = [0.0; LANES];
+    for at in first..n {
+        let row = series.valid[at] as usize;
+        let basis = &design.basis_row(row)[..q];
+        for k in 0..q {
+            wide[k] = [basis[k]; LANES];
+        }
+        // A lane whose segment begins later gives this row no weight.
+        let begun = std::array::from_fn(|lane| if first + lane <= at { 1.0 } else { 0.0 });
+        let weight = triangle.add(q, wide, turns, begun);
+        let mut y = [series.filled[row]; LANES];
+        for k in 0..q {
+            turns[k].apply(&mut rotated[k], &mut y);
+        }
+        for lane in 0..LANES {
+            // The rows that fill the triangle are fitted exactly.
+            let counts = at >= first + lane + q;
+            sums[lane] += if counts { weight[lane] * y[lane] * y[lane] } else { 0.0 };
+        }
+        for (lane, &sum) in sums.iter().enumerate().take(n - first) {
+            segments[(first + lane) * stride + at + 1] = sum;
         }
     }
 }

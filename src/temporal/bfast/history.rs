@@ -2,7 +2,7 @@
 
 use super::design::Design;
 use super::kernels;
-use super::rotation::{Triangle, Turn};
+use super::rotation::{Triangle, Turn, unrolled};
 use crate::numeric::cholesky;
 
 /// Valid observations of one series and what was last factored for their gaps. Neighbouring pixels often share their gaps.
@@ -149,7 +149,7 @@ impl Fitter {
             let row = row as usize;
             self.row.clear();
             self.row.extend(design.basis_row(row).iter().map(|&b| [b]));
-            self.triangle.add(&mut self.row, &mut self.turns, [1.0]);
+            self.triangle.add(q, &mut self.row, &mut self.turns, [1.0]);
             let mut y = [series.filled[row]];
             for (turn, r) in self.turns.iter().zip(&mut self.rotated) {
                 turn.apply(r, &mut y);
@@ -164,30 +164,20 @@ impl Fitter {
     /// Brown, Durbin & Evans 1975): 0 where the test is not significant.
     pub(super) fn stable_start(&mut self, design: &Design, id: u64, series: &Series, critical: f64) -> usize {
         let (q, n) = (design.q, series.in_history);
-        let back = series.valid[..n].iter().rev().map(|&r| r as usize);
+        let back = &series.valid[..n];
         if !matches!(&self.turned, Some((of, bits)) if *of == id && *bits == series.bits) {
             self.triangle.reset(q);
             self.turns.clear();
             self.turns.resize(n * q, Turn::default());
-            self.weights.clear();
-            for (row, turns) in back.clone().zip(self.turns.chunks_exact_mut(q)) {
-                self.row.clear();
-                self.row.extend(design.basis_row(row).iter().map(|&b| [b]));
-                let [weight] = self.triangle.add(&mut self.row, turns, [1.0]);
-                self.weights.push(weight.sqrt());
-            }
+            self.weights.resize(n, 0.0);
+            self.row.resize(q, [0.0]);
+            unrolled!(q, turn_back(self, design, back));
             remember(&mut self.turned, id, &series.bits);
         }
         self.rotated.clear();
         self.rotated.resize(q, [0.0]);
-        self.recursive.clear();
-        for ((row, turns), &weight) in back.zip(self.turns.chunks_exact(q)).zip(&self.weights) {
-            let mut y = [series.filled[row]];
-            for (turn, r) in turns.iter().zip(&mut self.rotated) {
-                turn.apply(r, &mut y);
-            }
-            self.recursive.push(y[0] * weight);
-        }
+        self.recursive.resize(n, 0.0);
+        unrolled!(q, replay_back(self, series, back));
         let w = &self.recursive[q..];
         let count = w.len() as f64;
         let mean = w.iter().sum::<f64>() / count;
@@ -207,6 +197,32 @@ impl Fitter {
             }
         }
         0
+    }
+}
+
+/// Rotates the rows of the observations in, the last first.
+#[inline(always)]
+fn turn_back(q: usize, fitter: &mut Fitter, design: &Design, valid: &[u32]) {
+    let Fitter { triangle, turns, weights, row, .. } = fitter;
+    for ((&at, turns), left) in valid.iter().rev().zip(turns.chunks_exact_mut(q)).zip(weights) {
+        row[..q].copy_from_slice(design.basis_row(at as usize).as_chunks().0);
+        let [weight] = triangle.add(q, row, turns, [1.0]);
+        *left = weight.sqrt();
+    }
+}
+
+/// Recursive residuals of a series from the rotations of its rows.
+#[inline(always)]
+fn replay_back(q: usize, fitter: &mut Fitter, series: &Series, valid: &[u32]) {
+    let Fitter { turns, weights, rotated, recursive, .. } = fitter;
+    let rotated = &mut rotated[..q];
+    let rows = valid.iter().rev().zip(turns.chunks_exact(q)).zip(weights);
+    for (((&at, turns), weight), out) in rows.zip(recursive) {
+        let mut y = [series.filled[at as usize]];
+        for k in 0..q {
+            turns[k].apply(&mut rotated[k], &mut y);
+        }
+        *out = y[0] * *weight;
     }
 }
 

@@ -1,5 +1,5 @@
-//! The loops over all rows of a pixel, compiled for each width of vector registers. Sums run in eight fixed lanes, so all
-//! widths give the same bits.
+//! The loops over all rows of a pixel, compiled for each width of vector registers. Sums run in fixed lanes, so all widths
+//! give the same bits.
 
 const LANES: usize = 8;
 
@@ -42,23 +42,32 @@ pub(super) fn project_with_simd<'a, S: pulp::Simd>(
 /// Sum of squares.
 #[pulp::with_simd(squares = pulp::Arch::new())]
 #[inline(always)]
-pub(super) fn squares_with_simd<'a, S: pulp::Simd>(_simd: S, y: &'a [f64]) -> f64 {
+pub(super) fn squares_with_simd<S: pulp::Simd>(_simd: S, y: &[f64]) -> f64 {
     dot(y, y)
 }
 
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
+    // Twice the lanes of the other sums: a chain of additions waits for each of them.
+    const WIDE: usize = 2 * LANES;
     let n = a.len().min(b.len());
-    let (head_a, tail_a) = a[..n].as_chunks::<LANES>();
-    let (head_b, tail_b) = b[..n].as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
+    let (head_a, tail_a) = a[..n].as_chunks::<WIDE>();
+    let (head_b, tail_b) = b[..n].as_chunks::<WIDE>();
+    let mut sums = [0.0; WIDE];
     for (x, y) in head_a.iter().zip(head_b) {
-        for l in 0..LANES {
+        for l in 0..WIDE {
             sums[l] += x[l] * y[l];
         }
     }
+    let mut apart = WIDE / 2;
+    while apart > 0 {
+        for l in 0..apart {
+            sums[l] += sums[l + apart];
+        }
+        apart /= 2;
+    }
     let tail: f64 = tail_a.iter().zip(tail_b).map(|(x, y)| x * y).sum();
-    ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])) + tail
+    sums[0] + tail
 }
 
 /// `out = y − Σ c_k column_k`, subtracted in order of `k`, for columns of `stride` values from row `first` on.
@@ -114,19 +123,17 @@ pub(super) fn sum_rows_with_simd<'a, S: pulp::Simd>(
     }
 }
 
-/// Appends the numbers of the set bits.
+/// Appends the numbers of the set bits, counted from `offset`.
 pub(super) fn set_bits(bits: &[u64], offset: usize, out: &mut Vec<u32>) {
     for (word, &bits) in bits.iter().enumerate() {
         let base = (offset + word * 64) as u32;
-        if bits == u64::MAX {
-            out.extend(base..base + 64);
-            continue;
-        }
+        let mut rows = [0; 64];
         let mut left = bits;
-        while left != 0 {
-            out.push(base + left.trailing_zeros());
-            left &= left - 1;
+        for row in &mut rows[..bits.count_ones() as usize] {
+            *row = base + left.trailing_zeros();
+            left &= left.wrapping_sub(1);
         }
+        out.extend_from_slice(&rows[..bits.count_ones() as usize]);
     }
 }
 

@@ -151,7 +151,7 @@ pub struct BfastWork {
     coefficients: Vec<f64>,
     fitted: Vec<f64>,
     residuals: Vec<f64>,
-    scratch: Vec<f64>,
+    keys: Vec<i64>,
 }
 
 impl BfastWork {
@@ -218,12 +218,10 @@ impl BfastMonitor {
         let passed = self.boundary.first_passage(&work.residuals, n, sigma);
         let time = |at: usize| self.axis.time(self.axis.steps()[work.series.valid[at] as usize]);
         let recent = &work.residuals[n..];
-        work.scratch.clear();
-        work.scratch.extend_from_slice(recent);
         Ok(BfastFit {
             break_row: passed.first.map(|at| work.series.valid[start + at] as usize),
             break_time: passed.first.map(|at| time(start + at)),
-            magnitude: median(&mut work.scratch),
+            magnitude: median(recent, &mut work.keys),
             history_start: time(start),
             history_end: time(start + n - 1),
             n_history: n,
@@ -332,18 +330,22 @@ pub(crate) struct Followed<'w> {
     pub(crate) residuals: &'w [f64],
 }
 
-/// Median, the mean of the middle two of an even number; the values are reordered.
-fn median(values: &mut [f64]) -> Option<f64> {
-    let (middle, odd) = (values.len() / 2, !values.len().is_multiple_of(2));
-    if values.is_empty() {
+/// Median, the mean of the middle two of an even number. Numbers are ranked as whole numbers of the same order, which
+/// compare in one step.
+fn median(values: &[f64], keys: &mut Vec<i64>) -> Option<f64> {
+    let key = |bits: i64| bits ^ (((bits >> 63) as u64) >> 1) as i64;
+    let value = |of: i64| f64::from_bits(key(of) as u64);
+    keys.clear();
+    keys.extend(values.iter().map(|v| key(v.to_bits() as i64)));
+    if keys.is_empty() {
         return None;
     }
-    let (below, &mut high, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-    if odd {
-        return Some(high);
+    let (below, &mut high, _) = keys.select_nth_unstable(values.len() / 2);
+    if !values.len().is_multiple_of(2) {
+        return Some(value(high));
     }
-    let low = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    Some(0.5 * (low + high))
+    let low = below.iter().copied().max().unwrap_or(high);
+    Some(0.5 * (value(low) + value(high)))
 }
 
 #[cfg(test)]

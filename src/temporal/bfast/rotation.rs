@@ -5,7 +5,24 @@
 //! same rows run side by side in lanes: one chain of dependent divisions then serves all of them.
 
 /// Fits that run side by side where there are several.
-pub(super) const LANES: usize = 4;
+pub(super) const LANES: usize = 8;
+
+/// Calls `function(q, ..)` with the usual numbers of regressors (up to three harmonics) as constants.
+macro_rules! unrolled {
+    ($q:expr, $function:ident($($argument:expr),*)) => {
+        match $q {
+            2 => $function(2, $($argument),*),
+            3 => $function(3, $($argument),*),
+            4 => $function(4, $($argument),*),
+            5 => $function(5, $($argument),*),
+            6 => $function(6, $($argument),*),
+            7 => $function(7, $($argument),*),
+            8 => $function(8, $($argument),*),
+            q => $function(q, $($argument),*),
+        }
+    };
+}
+pub(super) use unrolled;
 
 /// Triangular factors of the rows added so far, one in each lane: `XᵀX = Rᵀ D R`, `R` with a unit diagonal.
 #[derive(Clone, Debug, Default)]
@@ -63,13 +80,21 @@ impl<const L: usize> Triangles<L> {
 
     /// Adds a row of a given weight (the row is overwritten), one turn for each regressor. Returns the weight left to the
     /// row: the recursive residual is the rotated response times its root; 0 while the row only fills the triangle.
+    ///
+    /// The number `q` of regressors is that of [`Triangles::reset`]; where the caller knows it, loops are unrolled.
     #[inline(always)]
-    pub(super) fn add(&mut self, row: &mut [[f64; L]], turns: &mut [Turn<[f64; L]>], mut weight: [f64; L]) -> [f64; L] {
-        let q = self.q;
-        let (row, turns) = (&mut row[..q], &mut turns[..q]);
+    pub(super) fn add(
+        &mut self,
+        q: usize,
+        row: &mut [[f64; L]],
+        turns: &mut [Turn<[f64; L]>],
+        mut weight: [f64; L],
+    ) -> [f64; L] {
+        let (row, turns, scales, above) =
+            (&mut row[..q], &mut turns[..q], &mut self.scale[..q], &mut self.above[..q * q]);
         for k in 0..q {
             let x = row[k];
-            let scale = &mut self.scale[k];
+            let scale = &mut scales[k];
             let mut turn = Turn { x, ..Turn::default() };
             for l in 0..L {
                 let pull = weight[l] * x[l];
@@ -82,9 +107,8 @@ impl<const L: usize> Triangles<L> {
                 scale[l] = new;
                 weight[l] *= turn.keep[l];
             }
-            let above = &mut self.above[k * q + k + 1..k * q + q];
-            for (r, v) in above.iter_mut().zip(&mut row[k + 1..]) {
-                turn.apply(r, v);
+            for j in k + 1..q {
+                turn.apply(&mut above[k * q + j], &mut row[j]);
             }
             turns[k] = turn;
         }
@@ -122,7 +146,7 @@ mod tests {
         let mut residuals = Vec::new();
         let mut turns = [Turn::default(); 2];
         for (x, y) in [(0.0, 1.0), (1.0, 3.0), (2.0, 8.0), (3.0, 4.0)] {
-            let weight = triangle.add(&mut [[1.0], [x]], &mut turns, [1.0]);
+            let weight = triangle.add(2, &mut [[1.0], [x]], &mut turns, [1.0]);
             let mut left = [y];
             for (turn, r) in turns.iter().zip(&mut rotated) {
                 turn.apply(r, &mut left);
@@ -143,7 +167,7 @@ mod tests {
         let mut triangle = Triangle::default();
         triangle.reset(2);
         for _ in 0..5 {
-            triangle.add(&mut [[1.0], [2.0]], &mut [Turn::default(); 2], [1.0]);
+            triangle.add(2, &mut [[1.0], [2.0]], &mut [Turn::default(); 2], [1.0]);
         }
         assert!(!triangle.solve(&mut [[1.0], [1.0]]));
     }
@@ -153,11 +177,11 @@ mod tests {
         let mut wide = WideTriangle::default();
         wide.reset(2);
         let mut turns = [Turn::default(); 2];
-        let rows = [(1.0, 2.0), (1.0, 3.5), (1.0, 7.0), (1.0, 8.0), (1.0, 9.5), (1.0, 11.0)];
+        let rows: [(f64, f64); 12] = std::array::from_fn(|i| (1.0, (i * i % 7 + i) as f64));
         let mut last = [0.0; LANES];
         for (at, &(a, b)) in rows.iter().enumerate() {
             let begun = std::array::from_fn(|l| f64::from(u8::from(l <= at)));
-            last = wide.add(&mut [[a; LANES], [b; LANES]], &mut turns, begun);
+            last = wide.add(2, &mut [[a; LANES], [b; LANES]], &mut turns, begun);
         }
         for (lane, &got) in last.iter().enumerate() {
             let mut one = Triangle::default();
@@ -165,7 +189,7 @@ mod tests {
             let mut turns = [Turn::default(); 2];
             let mut want = [0.0];
             for &(a, b) in &rows[lane..] {
-                want = one.add(&mut [[a], [b]], &mut turns, [1.0]);
+                want = one.add(2, &mut [[a], [b]], &mut turns, [1.0]);
             }
             assert_eq!(got, want[0]);
         }
