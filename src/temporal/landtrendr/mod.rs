@@ -80,7 +80,7 @@ pub struct LandTrendr {
 pub struct Fit {
     /// Probability of so large an F without any change; 1 for a flat path.
     pub p: f64,
-    /// F statistic of the path; 0 for a flat one, infinite for one without residuals.
+    /// F statistic of the path; 0 for a flat one.
     pub f: f64,
     /// Root of the mean squared difference between the path and the values as given.
     pub rmse: f64,
@@ -308,6 +308,17 @@ mod tests {
         let (_, work) =
             fitted(LandTrendrSettings { prevent_one_year_recovery: true, ..free }, &years, &values, (2000, 2019));
         assert!(!work.vertex_years().windows(2).any(|pair| pair == [2007, 2008]));
+    }
+
+    #[test]
+    fn rounding_is_no_signal() {
+        let years: Vec<i32> = (2000..2030).collect();
+        let step: Vec<f64> = (0..30).map(|i| if i < 12 { 700.0 } else { 300.1 }).collect();
+        let (_, work) = fitted(LandTrendrSettings::default(), &years, &step, (2000, 2029));
+        assert_eq!(work.vertex_years(), [2000, 2011, 2012, 2029]);
+        let line: Vec<f64> = (0..30).map(|i| 700.0 - 3.3 * f64::from(i)).collect();
+        let (fit, work) = fitted(LandTrendrSettings::default(), &years, &line, (2000, 2029));
+        assert!(fit.flat && work.vertex_years() == [2000, 2029]);
     }
 
     #[test]

@@ -27,6 +27,9 @@ struct Path {
 const LEAST_F: f64 = 1e-5;
 const LEAST_MEAN_SQUARE: f64 = 1e-5;
 
+/// Share of the squares below which residuals are rounding. Of models that are exact but for rounding the smallest is the surest.
+const ROUNDING: f64 = 1e-14;
+
 /// Steps 6 to 8: which of `models` is chosen, or `None` where a flat line is as good. Values of `series` may be replaced.
 pub(super) fn best(
     settings: &LandTrendrSettings,
@@ -128,7 +131,7 @@ impl Path {
     fn test(&mut self, settings: &LandTrendrSettings, series: &Series) {
         let all: Sums = series.sums(0, series.len());
         let total = all.yy - all.y * all.y / all.n;
-        let rest = self.residuals[..self.model.count() - 1].iter().sum::<f64>().min(total);
+        let rest = self.residuals[..self.model.count() - 1].iter().sum::<f64>().max(ROUNDING * total).min(total);
         let predictors = 2 * self.model.count() - 2;
         let (mut f, mut p) = (0.0, 1.0);
         if series.len() > predictors + 1 {

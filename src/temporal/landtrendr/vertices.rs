@@ -39,14 +39,16 @@ impl Vertices {
     }
 }
 
-/// The points between two candidate vertices: how badly their line fits, and where they would be split.
+/// The points between two candidate vertices, and how badly their line fits.
 #[derive(Clone, Copy, Debug, Default)]
 struct Stretch {
     from: u16,
     to: u16,
     score: f64,
-    split: Option<u16>,
 }
+
+/// Share of the squares of a series below which squared residuals are the rounding of their sums.
+const ROUNDING: f64 = 1e-12;
 
 /// Step 2: starts with the ends and splits the stretch of the largest mean squared residual at its largest residual, until there are
 /// `target` vertices or nothing is left to split.
@@ -56,8 +58,10 @@ pub(super) fn candidates(series: &Series, target: usize) -> Vertices {
     found.push(0);
     found.push(last);
     // In no order: the halves of a stretch go to its place and to the end.
+    let all = series.sums(0, series.len());
+    let stretch = |from, to| Stretch { from, to, score: misfit(series, from, to, ROUNDING * all.yy) };
     let mut stretches = [Stretch::default(); MOST];
-    stretches[0] = stretch(series, 0, last);
+    stretches[0] = stretch(0, last);
     while found.count < target.min(MOST) {
         let count = found.count - 1;
         let mut worst = 0;
@@ -67,59 +71,53 @@ pub(super) fn candidates(series: &Series, target: usize) -> Vertices {
                 worst = i;
             }
         }
-        let Stretch { from, to, score, split } = stretches[worst];
+        let Stretch { from, to, score } = stretches[worst];
         if score <= 0.0 {
             break;
         }
-        let Some(split) = split else {
+        let Some(split) = split(series, from, to) else {
             stretches[worst].score = 0.0;
             continue;
         };
-        stretches[worst] = stretch(series, from, split);
-        stretches[count] = stretch(series, split, to);
+        stretches[worst] = stretch(from, split);
+        stretches[count] = stretch(split, to);
         found.insert_in_order(split);
     }
     found
 }
 
-/// The points `from..=to` about their least-squares line.
-fn stretch(series: &Series, from: u16, to: u16) -> Stretch {
+/// Mean squared residual of the points `from..=to` from their least-squares line; zero if they lie on it but for `rounding`.
+fn misfit(series: &Series, from: u16, to: u16, rounding: f64) -> f64 {
+    if to - from < 2 {
+        return 0.0;
+    }
+    let points = series.sums(from.into(), usize::from(to) + 1);
+    let (xx, xy, yy) = points.about(points.x / points.n, points.y / points.n);
+    let squares = yy - xy * xy / xx;
+    if squares > rounding { squares / points.n } else { 0.0 }
+}
+
+/// The point inside `from..=to` that is farthest from their least-squares line, the first of equals.
+fn split(series: &Series, from: u16, to: u16) -> Option<u16> {
     let (first, end) = (usize::from(from), usize::from(to));
-    let (x, y) = (&series.x[first..=end], &series.y[first..=end]);
-    if y.len() <= 2 || y.iter().all(|v| *v == y[0]) {
-        return Stretch { from, to, ..Stretch::default() };
-    }
     let (level, slope) = series.sums(first, end + 1).line();
-    let residual = |i: usize| y[i] - (level + slope * x[i]);
     // A fall at the very end may be noise of the last year: its start is no vertex.
-    let last = y.len() - 1;
-    let past = if end + 1 == series.len() && y[last] <= y[last - 1] { last - 1 } else { last };
-    let mut squares = residual(0) * residual(0);
-    for i in past..=last {
-        squares += residual(i) * residual(i);
-    }
-    // The points that may become vertices, in fixed lanes.
-    let (inner_x, inner_y) = (&x[1..past], &y[1..past]);
-    let off = |x: f64, y: f64| y - (level + slope * x);
-    let (mut sums, mut sizes) = ([0.0; LANES], [0.0; LANES]);
-    let (x_lanes, x_rest) = inner_x.as_chunks::<LANES>();
-    let (y_lanes, y_rest) = inner_y.as_chunks::<LANES>();
+    let falls_at_the_end = end + 1 == series.len() && series.y[end] <= series.y[end - 1];
+    let past = if falls_at_the_end { end - 1 } else { end };
+    let (x, y) = (&series.x[first + 1..past], &series.y[first + 1..past]);
+    let size = |x: f64, y: f64| (y - (level + slope * x)).abs();
+    let (x_lanes, x_rest) = x.as_chunks::<LANES>();
+    let (y_lanes, y_rest) = y.as_chunks::<LANES>();
+    let mut sizes = [0.0; LANES];
     for (x, y) in x_lanes.iter().zip(y_lanes) {
         for lane in 0..LANES {
-            let r = off(x[lane], y[lane]);
-            sums[lane] += r * r;
-            sizes[lane] = larger(sizes[lane], r.abs());
+            sizes[lane] = larger(sizes[lane], size(x[lane], y[lane]));
         }
     }
-    for ((x, y), (sum, size)) in x_rest.iter().zip(y_rest).zip(sums.iter_mut().zip(&mut sizes)) {
-        let r = off(*x, *y);
-        *sum += r * r;
-        *size = larger(*size, r.abs());
-    }
-    squares += (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    let largest = larger(larger(sizes[0], sizes[1]), larger(sizes[2], sizes[3]));
-    let split = inner_x.iter().zip(inner_y).position(|(x, y)| off(*x, *y).abs() == largest);
-    Stretch { from, to, score: squares / y.len() as f64, split: split.map(|i| from + 1 + i as u16) }
+    let rest = x_rest.iter().zip(y_rest).map(|(x, y)| size(*x, *y));
+    let largest = sizes.into_iter().chain(rest).fold(0.0, larger);
+    let inside = x.iter().zip(y).position(|(x, y)| size(*x, *y) == largest)?;
+    Some(from + 1 + inside as u16)
 }
 
 /// How sharply a path turns at a vertex: the steeper of the two angles, more where the path rises (towards disturbance) after it.
