@@ -83,8 +83,8 @@ pub fn segments_of(years: &[i32], values: &[f64], segments: &mut Vec<Segment>) {
     }));
 }
 
-/// Merges neighbours that both rise or both fall at angles less than or just `degrees` apart (15 is usual), from the left; a merged segment counts as
-/// one for the next. Angles are taken with the range of the path drawn as long as its duration.
+/// Merges neighbours that both rise or both fall at angles no more than `degrees` apart (15 is usual), from the left; a merged
+/// segment counts as one for the next. Angles are taken with the range of the path drawn as long as its duration.
 pub fn merge_similar(segments: &mut Vec<Segment>, degrees: f64) {
     let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
         return;
