@@ -13,6 +13,8 @@ pub(super) struct Series {
     /// Rows of the valid observations; the first `in_history` lie in the history.
     pub(super) valid: Vec<u32>,
     pub(super) in_history: usize,
+    /// Rows of the history that are gaps.
+    pub(super) gaps: Vec<u32>,
     /// Which history rows are valid, a bit each.
     bits: Vec<u64>,
     /// The same of the rows after it.
@@ -35,6 +37,12 @@ impl Series {
         kernels::set_bits(&self.bits, 0, &mut self.valid);
         self.in_history = self.valid.len();
         kernels::set_bits(&self.recent_bits, history, &mut self.valid);
+        self.gaps.clear();
+        for (at, bits) in self.bits.iter().enumerate() {
+            let rows = history - at * 64;
+            let all = if rows < 64 { (1 << rows) - 1 } else { u64::MAX };
+            kernels::set_bits(&[!bits & all], at * 64, &mut self.gaps);
+        }
         self.level = (kernels::squares(filled_past) / (self.in_history.max(1) as f64)).sqrt();
     }
 }
@@ -58,7 +66,6 @@ pub(super) struct Fitter {
     recursive: Vec<f64>,
     gram: Vec<f64>,
     products: Vec<[f64; 8]>,
-    gaps: Vec<u32>,
 }
 
 impl Fitter {
@@ -105,18 +112,11 @@ impl Fitter {
     fn factor(&mut self, design: &Design, series: &Series, start: usize, gram: &mut Vec<f64>) -> bool {
         let q = design.q;
         // The basis is orthonormal over the whole history: often fewer products are needed from the side of the gaps.
-        let gaps = design.history - series.in_history;
-        let by_gaps = start == 0 && gaps < series.in_history;
+        let by_gaps = start == 0 && series.gaps.len() < series.in_history;
         let (products, width) = design.products();
         self.products.resize(width, [0.0; 8]);
         if by_gaps {
-            self.gaps.clear();
-            for (at, bits) in series.bits.iter().enumerate() {
-                let rows = design.history - at * 64;
-                let all = if rows < 64 { (1 << rows) - 1 } else { u64::MAX };
-                kernels::set_bits(&[!bits & all], at * 64, &mut self.gaps);
-            }
-            kernels::sum_rows(products, width, &self.gaps, &mut self.products);
+            kernels::sum_rows(products, width, &series.gaps, &mut self.products);
         } else {
             kernels::sum_rows(products, width, &series.valid[start..series.in_history], &mut self.products);
         }

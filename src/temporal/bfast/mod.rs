@@ -217,10 +217,10 @@ impl BfastMonitor {
         self.predict_monitoring(work);
         let passed = self.boundary.first_passage(&work.residuals, n, sigma);
         let time = |at: usize| self.axis.time(self.axis.steps()[work.series.valid[at] as usize]);
-        let recent = &work.residuals[n..];
+        let recent = &work.residuals[self.boundary.lead(n)..];
         Ok(BfastFit {
-            break_row: passed.first.map(|at| work.series.valid[start + at] as usize),
-            break_time: passed.first.map(|at| time(start + at)),
+            break_row: passed.first.map(|at| work.series.valid[work.series.in_history + at] as usize),
+            break_time: passed.first.map(|at| time(work.series.in_history + at)),
             magnitude: median(recent, &mut work.keys),
             history_start: time(start),
             history_end: time(start + n - 1),
@@ -252,7 +252,8 @@ impl BfastMonitor {
         }
     }
 
-    /// Fits the history: its first observation and σ̂; coefficients and residuals of the history are left in `work`.
+    /// Fits the history: its first observation and σ̂; coefficients, and as many residuals of the history as the
+    /// process needs, are left in `work`.
     fn fit(&self, values: &[f64], work: &mut BfastWork) -> Result<(usize, f64), Unfitted> {
         let (design, q) = (&self.design, self.design.q);
         let BfastWork { series, fitter, search, coefficients, fitted, residuals, .. } = work;
@@ -278,13 +279,15 @@ impl BfastMonitor {
         let y = &series.filled[first..design.history];
         fitted.resize(y.len(), 0.0);
         kernels::subtract(design.basis(), design.history, first, coefficients, y, fitted);
-        residuals.clear();
-        residuals.extend(rows.iter().map(|&row| fitted[row as usize - first]));
-        let squares = kernels::squares(residuals);
-        let sigma = (squares / (n - q) as f64).sqrt();
+        let gaps = &series.gaps[series.gaps.partition_point(|&row| (row as usize) < first)..];
+        gaps.iter().for_each(|&row| fitted[row as usize - first] = 0.0);
+        let sigma = (kernels::squares(fitted) / (n - q) as f64).sqrt();
         if !(sigma > ROUNDING * series.level && sigma.is_finite()) {
             return Err(Unfitted::NoVariation);
         }
+        // Of the history the processes need no more than one window.
+        residuals.clear();
+        residuals.extend(rows[n - self.boundary.lead(n)..].iter().map(|&row| fitted[row as usize - first]));
         design.to_regressors(coefficients);
         Ok((start, sigma))
     }
@@ -311,7 +314,7 @@ impl BfastMonitor {
             n,
             last_row: past[past.len() - 1] as usize,
             rows,
-            residuals: &work.residuals[n..],
+            residuals: &work.residuals[self.boundary.lead(n)..],
         })
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Boundary {
 /// What the process of one series did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Passage {
-    /// First observation outside the boundary, counted from the start of the history.
+    /// First observation outside the boundary, counted from the start of monitoring.
     pub(super) first: Option<usize>,
     /// Largest score of the OLS-CUSUM process, at least 0; None where nothing was monitored.
     pub(super) peak: Option<f64>,
@@ -67,16 +67,23 @@ impl Boundary {
         }
     }
 
-    /// Runs over the residuals, `n` of the history and then those monitored.
+    /// Number of residuals at the end of a history of `n` that the process needs.
+    pub(super) fn lead(&self, n: usize) -> usize {
+        match self.process {
+            Process::Mosum { window, .. } => (window * n as f64).floor() as usize - 1,
+            Process::Cusum => 0,
+        }
+    }
+
+    /// Runs over the residuals: [`Boundary::lead`] of the end of the history of `n`, then those monitored.
     pub(super) fn first_passage(&self, residuals: &[f64], n: usize, sigma: f64) -> Passage {
         let count = n as f64;
         match self.process {
-            Process::Mosum { window, .. } => {
-                let width = (window * count).floor() as usize;
+            Process::Mosum { .. } => {
                 // Squares are compared, so no root is taken on the way.
                 let unit = 2.0 * (self.critical * sigma) * (self.critical * sigma) * count;
                 let mut first = None;
-                self.moving_sums(residuals, n, width, |at, sum, log| {
+                self.moving_sums(residuals, n, |at, sum, log| {
                     let outside = sum * sum > unit * log;
                     if outside {
                         first = Some(at);
@@ -87,11 +94,11 @@ impl Boundary {
             }
             Process::Cusum => {
                 let (mut sum, mut peak, mut first) = (0.0, 0.0, None);
-                for (at, &e) in residuals.iter().enumerate().skip(n) {
+                for (at, &e) in residuals.iter().enumerate() {
                     sum += e;
-                    let m = at + 1 - n;
+                    let m = at + 1;
                     let of_interest = f64::min(peak, self.critical);
-                    let logs = || (self.logs[at + 1], self.logs[m]);
+                    let logs = || (self.logs[n + m], self.logs[m]);
                     if let Some(score) = cusum_score(sum, sigma, count, m as f64, of_interest, logs) {
                         peak = f64::max(peak, score);
                         if score > self.critical && first.is_none() {
@@ -99,7 +106,7 @@ impl Boundary {
                         }
                     }
                 }
-                Passage { first, peak: (residuals.len() > n).then_some(peak) }
+                Passage { first, peak: (!residuals.is_empty()).then_some(peak) }
             }
         }
     }
@@ -108,20 +115,19 @@ impl Boundary {
     pub(super) fn path(&self, residuals: &[f64], n: usize, sigma: f64) -> Vec<(f64, f64)> {
         let count = n as f64;
         let scale = sigma * count.sqrt();
-        let mut path = Vec::with_capacity(residuals.len() - n);
+        let mut path = Vec::with_capacity(residuals.len());
         match self.process {
-            Process::Mosum { window, .. } => {
-                let width = (window * count).floor() as usize;
-                self.moving_sums(residuals, n, width, |_, sum, log| {
+            Process::Mosum { .. } => {
+                self.moving_sums(residuals, n, |_, sum, log| {
                     path.push((sum / scale, self.critical * (2.0 * log).sqrt()));
                     true
                 });
             }
             Process::Cusum => {
                 let mut sum = 0.0;
-                for (at, &e) in residuals.iter().enumerate().skip(n) {
+                for (at, &e) in residuals.iter().enumerate() {
                     sum += e;
-                    let (j, m) = (at + 1, at + 1 - n);
+                    let (j, m) = (n + at + 1, at + 1);
                     let bend = self.critical + self.logs[j] - self.logs[m];
                     path.push((sum / scale, (j as f64 * m as f64 * bend).sqrt() / count));
                 }
@@ -130,18 +136,19 @@ impl Boundary {
         path
     }
 
-    /// Calls `see(observation, sum of the window that ends there, log⁺(j/n))` until it says false.
-    fn moving_sums(&self, residuals: &[f64], n: usize, width: usize, mut see: impl FnMut(usize, f64, f64) -> bool) {
-        let mut sum: f64 = residuals[n + 1 - width..n].iter().sum();
+    /// Calls `see(monitored observation, sum of the window that ends there, log⁺(j/n))` until it says false.
+    fn moving_sums(&self, residuals: &[f64], n: usize, mut see: impl FnMut(usize, f64, f64) -> bool) {
+        let lead = self.lead(n);
+        let mut sum: f64 = residuals[..lead].iter().sum();
         let flat = std::f64::consts::E * n as f64;
-        for at in n..residuals.len() {
-            sum += residuals[at];
-            let j = at + 1;
+        for (at, (&new, &old)) in residuals[lead..].iter().zip(residuals).enumerate() {
+            sum += new;
+            let j = n + at + 1;
             let log = if j as f64 <= flat { 1.0 } else { self.logs[j] - self.logs[n] };
             if !see(at, sum, log) {
                 return;
             }
-            sum -= residuals[j - width];
+            sum -= old;
         }
     }
 }
