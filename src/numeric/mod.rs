@@ -3,6 +3,7 @@
 pub mod beta;
 pub mod chi2;
 pub mod cholesky;
+pub mod lanes;
 pub mod matern;
 pub mod moments;
 pub mod normal;

@@ -3,7 +3,7 @@
 //! The lag counts observations: i runs over the valid ones, whatever time lies between them. ρ_k = Σ (y_i − ȳ)(y_{i+k} − ȳ)
 //! / Σ (y_i − ȳ)², with the sum of all n squares below for every lag (divisor n).
 
-use crate::numeric::cholesky::dot;
+use crate::numeric::lanes;
 
 /// Deviations from the mean and the sum of their squares, for the correlations of any number of lags.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +20,7 @@ impl Autocorrelation {
         let mean = series.iter().sum::<f64>() / n;
         self.deviations.clear();
         self.deviations.extend(series.iter().map(|v| v - mean));
-        self.squares = dot(&self.deviations, &self.deviations);
+        self.squares = lanes::dot(&self.deviations, &self.deviations);
         let rounding = 4.0 * f64::EPSILON * size;
         self.squares > n * rounding * rounding && self.squares.is_finite()
     }
@@ -29,7 +29,7 @@ impl Autocorrelation {
     pub(super) fn at(&self, lag: usize) -> f64 {
         let n = self.deviations.len();
         let lag = lag.min(n);
-        dot(&self.deviations[..n - lag], &self.deviations[lag..]) / self.squares
+        lanes::dot(&self.deviations[..n - lag], &self.deviations[lag..]) / self.squares
     }
 }
 

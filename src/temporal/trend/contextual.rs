@@ -61,70 +61,48 @@ pub fn test(series: &[&[f64]], work: &mut Work) -> Option<Contextual> {
     Some(Contextual { s: s as f64 / count, variance: variance / (count * count), z, p: two_sided(z), series: m })
 }
 
-/// Sums over series of the signs of all pairs of dates: row j holds those of its earlier dates i.
+/// Series of the same dates whose signs are summed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Signed {
     dates: usize,
-    signs: Vec<i32>,
+    /// The series one after the other, each padded.
+    wide: Vec<f64>,
     narrow: Vec<f32>,
-    sums: Vec<i64>,
+    /// True while f32 holds all values without loss.
+    exact: bool,
+    by_date: Vec<i32>,
 }
 
 impl Signed {
     /// Forgets all series; the next ones have so many dates.
     pub(super) fn begin(&mut self, dates: usize) {
         self.dates = dates;
-        self.signs.clear();
-        self.signs.resize(dates * dates.saturating_sub(1) / 2, 0);
+        self.wide.clear();
+        self.narrow.clear();
+        self.exact = true;
     }
 
     /// Adds a series with NaN as gaps.
     pub(super) fn add(&mut self, values: &[f64]) {
-        self.narrow.clear();
-        self.narrow.extend(values.iter().map(|&v| v as f32));
+        let start = self.wide.len();
+        self.wide.extend_from_slice(values);
+        pairs::pad(&mut self.wide, f64::NAN);
+        self.narrow.extend(self.wide[start..].iter().map(|&v| v as f32));
         let same = |(&v, &f): (&f64, &f32)| (f64::from(f) == v) | v.is_nan();
-        if values.iter().zip(&self.narrow).all(same) {
-            add_signs(&self.narrow, &mut self.signs);
-        } else {
-            add_signs(values, &mut self.signs);
-        }
+        self.exact &= values.iter().zip(&self.narrow[start..]).all(same);
     }
 
     /// The sum of S over the series and its variance.
     pub(super) fn sum_and_variance(&mut self) -> (i64, f64) {
-        self.sums.clear();
-        self.sums.resize(self.dates, 0);
-        let (mut total, mut squares) = (0, 0);
-        let mut rest = self.signs.as_slice();
-        for j in 1..self.dates {
-            let (row, after) = rest.split_at(j);
-            let (mut sum, mut square) = (0, 0_i64);
-            for (&sign, of_earlier) in row.iter().zip(&mut self.sums) {
-                sum += sign;
-                square += i64::from(sign * sign);
-                *of_earlier -= i64::from(sign);
-            }
-            total += i64::from(sum);
-            squares += square;
-            self.sums[j] += i64::from(sum);
-            rest = after;
-        }
-        let ranks: i64 = self.sums.iter().map(|d| d * d).sum();
-        (total, (squares + ranks) as f64 / 3.0)
-    }
-}
-
-/// Adds the signs of all pairs of a series.
-#[pulp::with_simd(add_signs = pulp::Arch::new())]
-#[inline(always)]
-fn add_signs_with_simd<'a, S: pulp::Simd, T: pairs::Level>(_simd: S, values: &'a [T], signs: &'a mut [i32]) {
-    let mut rest = signs;
-    for (j, &later) in values.iter().enumerate().skip(1) {
-        let (row, after) = rest.split_at_mut(j);
-        for (sign, &earlier) in row.iter_mut().zip(values) {
-            *sign += i32::from(later > earlier) - i32::from(later < earlier);
-        }
-        rest = after;
+        self.by_date.clear();
+        self.by_date.resize(self.dates.next_multiple_of(pairs::LANES), 0);
+        let summed = if self.exact {
+            pairs::summed(self.narrow.as_slice(), self.dates, self.by_date.as_mut_slice())
+        } else {
+            pairs::summed(self.wide.as_slice(), self.dates, self.by_date.as_mut_slice())
+        };
+        let ranks: i64 = self.by_date[..self.dates].iter().map(|&d| i64::from(d) * i64::from(d)).sum();
+        (summed.signs, (summed.squares + ranks) as f64 / 3.0)
     }
 }
 

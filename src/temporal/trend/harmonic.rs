@@ -15,6 +15,7 @@ use std::f64::consts::TAU;
 use super::median;
 use crate::error::{Error, Result};
 use crate::numeric::cholesky::{self, row_start};
+use crate::numeric::lanes;
 
 /// Greatest order: a wave of about a month.
 pub const GREATEST_ORDER: usize = 12;
@@ -81,13 +82,16 @@ impl Fit<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct Basis {
     times: Vec<f64>,
+    /// One column of all dates for each wave.
     waves: Vec<f64>,
 }
 
 /// Memory lent to the fits.
 #[derive(Clone, Debug, Default)]
 pub struct Work {
-    rows: Vec<f64>,
+    /// One column of the observations for each coefficient.
+    columns: Vec<f64>,
+    weighted: Vec<f64>,
     gram: Vec<f64>,
     factor: Vec<f64>,
     right: Vec<f64>,
@@ -128,13 +132,16 @@ impl Harmonic {
     fn fill(&self, times: &[f64], basis: &mut Basis) {
         basis.times.clear();
         basis.times.extend(times.iter().map(|t| t - self.origin));
+        let n = times.len();
         basis.waves.clear();
-        for t in &basis.times {
+        basis.waves.resize(2 * self.order * n, 0.0);
+        for (i, t) in basis.times.iter().enumerate() {
             // Whole years are taken off first, so that late dates have waves as exact as early ones.
             let turn = TAU * (t - t.floor());
-            for k in 1..=self.order {
-                let (sine, cosine) = libm::sincos(turn * k as f64);
-                basis.waves.extend([cosine, sine]);
+            for k in 0..self.order {
+                let (sine, cosine) = libm::sincos(turn * (k + 1) as f64);
+                basis.waves[2 * k * n + i] = cosine;
+                basis.waves[(2 * k + 1) * n + i] = sine;
             }
         }
     }
@@ -169,11 +176,16 @@ impl Harmonic {
         if half <= 0.0 {
             return None;
         }
-        work.rows.clear();
+        work.columns.clear();
+        work.columns.resize(n, 1.0);
         for &date in dates {
-            let date = date as usize;
-            work.rows.extend([1.0, (basis.times.get(date)? - middle) / half]);
-            work.rows.extend_from_slice(basis.waves.get(date * (p - 2)..(date + 1) * (p - 2))?);
+            work.columns.push((basis.times.get(date as usize)? - middle) / half);
+        }
+        for wave in basis.waves.chunks_exact(basis.times.len()) {
+            work.columns.extend(dates.iter().map(|&date| wave[date as usize]));
+        }
+        if work.columns.len() != n * p {
+            return None;
         }
         work.coefficients.clear();
         work.coefficients.resize(p, 0.0);
@@ -184,20 +196,20 @@ impl Harmonic {
         if !work.factor_gram(p) {
             return None;
         }
-        work.improve(values, p);
-        work.improve(values, p);
+        work.improve(values);
+        work.improve(values);
         if self.robust {
             let size = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
             for _ in 0..ROUNDS {
                 if !work.weigh() || !work.factor_gram(p) {
                     break;
                 }
-                if work.improve(values, p) <= SETTLED * size {
+                if work.improve(values) <= SETTLED * size {
                     break;
                 }
             }
         }
-        let sse = cholesky::dot(&work.residuals, &work.residuals);
+        let sse = lanes::dot(&work.residuals, &work.residuals);
         let first = values[0];
         let mean = values.iter().map(|v| v - first).sum::<f64>() / n as f64;
         let sst = values.iter().map(|v| (v - first - mean) * (v - first - mean)).sum::<f64>();
@@ -229,15 +241,17 @@ impl Quality {
 impl Work {
     /// Factor of the weighted normal matrix; false where the columns depend on each other.
     fn factor_gram(&mut self, p: usize) -> bool {
+        let n = self.residuals.len();
         self.gram.clear();
-        self.gram.resize(row_start(p), 0.0);
-        for (i, row) in self.rows.chunks_exact(p).enumerate() {
-            let weight = self.weights.get(i).copied().unwrap_or(1.0);
-            for (r, &x) in row.iter().enumerate() {
-                let weighted = weight * x;
-                let line = &mut self.gram[row_start(r)..=row_start(r) + r];
-                line.iter_mut().zip(row).for_each(|(g, y)| *g += weighted * y);
+        for (r, column) in self.columns.chunks_exact(n).enumerate() {
+            self.weighted.clear();
+            if self.weights.is_empty() {
+                self.weighted.extend_from_slice(column);
+            } else {
+                self.weighted.extend(column.iter().zip(&self.weights).map(|(x, w)| x * w));
             }
+            let before = self.columns.chunks_exact(n).take(r + 1);
+            self.gram.extend(before.map(|other| lanes::dot(&self.weighted, other)));
         }
         self.factor.clone_from(&self.gram);
         cholesky::factor(&mut self.factor, p)
@@ -249,19 +263,21 @@ impl Work {
     }
 
     /// Adds the solution for the residuals to the coefficients and computes the residuals anew; gives the greatest change.
-    fn improve(&mut self, values: &[f64], p: usize) -> f64 {
-        self.right.clear();
-        self.right.resize(p, 0.0);
-        for (i, (row, r)) in self.rows.chunks_exact(p).zip(&self.residuals).enumerate() {
-            let weighted = self.weights.get(i).copied().unwrap_or(1.0) * r;
-            self.right.iter_mut().zip(row).for_each(|(b, x)| *b += weighted * x);
+    fn improve(&mut self, values: &[f64]) -> f64 {
+        let n = values.len();
+        if !self.weights.is_empty() {
+            self.residuals.iter_mut().zip(&self.weights).for_each(|(r, w)| *r *= w);
         }
+        self.right.clear();
+        self.right.extend(self.columns.chunks_exact(n).map(|column| lanes::dot(column, &self.residuals)));
         cholesky::forward(&self.factor, &mut self.right);
         cholesky::backward(&self.factor, &mut self.right);
         self.coefficients.iter_mut().zip(&self.right).for_each(|(c, d)| *c += d);
-        let rows = self.rows.chunks_exact(p).zip(values);
         self.residuals.clear();
-        self.residuals.extend(rows.map(|(row, y)| y - cholesky::dot(row, &self.coefficients)));
+        self.residuals.extend_from_slice(values);
+        for (column, c) in self.columns.chunks_exact(n).zip(&self.coefficients) {
+            self.residuals.iter_mut().zip(column).for_each(|(r, x)| *r -= c * x);
+        }
         self.right.iter().fold(0.0, |m, d| d.abs().max(m))
     }
 

@@ -7,7 +7,7 @@
 
 use super::LEAST;
 use crate::numeric::beta::student_upper_tail;
-use crate::numeric::cholesky::dot;
+use crate::numeric::lanes::dot;
 
 /// A least squares line and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq)]

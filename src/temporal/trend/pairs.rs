@@ -6,6 +6,21 @@
 /// Values compared at once.
 pub(super) const LANES: usize = 16;
 
+/// 1 where lane k is later than the place i within its own block.
+const LATER: [[u32; LANES]; LANES] = {
+    let mut table = [[0; LANES]; LANES];
+    let mut i = 0;
+    while i < LANES {
+        let mut k = i + 1;
+        while k < LANES {
+            table[i][k] = 1;
+            k += 1;
+        }
+        i += 1;
+    }
+    table
+};
+
 /// A float type that is compared. f32 is twice as fast and takes values that come from f32 rasters without loss.
 pub(super) trait Level: Copy + PartialOrd {
     /// Neither above nor below anything.
@@ -54,10 +69,10 @@ pub(super) fn signs_with_simd<S: pulp::Simd, T: Level>(_simd: S, levels: &[T]) -
                 falls[k] += u32::from(lanes[k] < earlier);
             }
         }
-        for (i, &earlier) in lanes.iter().enumerate() {
+        for (earlier, later) in lanes.iter().zip(&LATER) {
             for k in 0..LANES {
-                rises[k] += u32::from((k > i) & (lanes[k] > earlier));
-                falls[k] += u32::from((k > i) & (lanes[k] < earlier));
+                rises[k] += later[k] & u32::from(lanes[k] > *earlier);
+                falls[k] += later[k] & u32::from(lanes[k] < *earlier);
             }
         }
         total.rises += rises.iter().map(|&c| u64::from(c)).sum::<u64>();
@@ -79,9 +94,9 @@ pub(super) fn below_with_simd<'a, S: pulp::Simd>(_simd: S, levels: &'a [f32], th
                 count[k] += u32::from(lanes[k] < threshold);
             }
         }
-        for (i, &threshold) in own.iter().take(LANES).enumerate() {
+        for (threshold, later) in own.iter().zip(&LATER) {
             for k in 0..LANES {
-                count[k] += u32::from((k > i) & (lanes[k] < threshold));
+                count[k] += later[k] & u32::from(lanes[k] < *threshold);
             }
         }
         total += count.iter().map(|&c| u64::from(c)).sum::<u64>();
@@ -112,20 +127,75 @@ pub(super) fn between_with_simd<'a, S: pulp::Simd>(
     for (block, (low, high)) in blocks.enumerate() {
         let first = block * LANES;
         for (i, (&floor, &ceiling)) in lower.thresholds.iter().zip(upper.thresholds).enumerate().take(first + LANES) {
-            let mut any = false;
+            let later = LATER.get(i.wrapping_sub(first)).unwrap_or(&[1; LANES]);
+            let mut hits = [0; LANES];
             for k in 0..LANES {
-                any |= !((low[k] < floor) | (high[k] > ceiling));
+                hits[k] = later[k] & u32::from(!((low[k] < floor) | (high[k] > ceiling)));
             }
-            if any {
-                for k in 0..LANES {
-                    let j = first + k;
-                    if j > i && j < n && !((low[k] < floor) | (high[k] > ceiling)) {
+            if hits.iter().fold(0, |any, hit| any | hit) != 0 {
+                let mut bits = (0..LANES).fold(0, |bits, k| bits | hits[k] << k);
+                while bits != 0 {
+                    let j = first + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    if j < n {
                         found.push((i as u32, j as u32));
                     }
                 }
             }
         }
     }
+}
+
+/// Sums over pairs of dates of the signs that several series have there, added up over the series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Summed {
+    /// Sum of the summed signs.
+    pub(super) signs: i64,
+    /// Sum of their squares.
+    pub(super) squares: i64,
+}
+
+/// Sums the signs of series of `dates` values, each padded to `by_date.len()` with any value; NaN has no sign. Adds to each
+/// date the signs of its value against all others.
+#[pulp::with_simd(summed = pulp::Arch::new())]
+#[inline(always)]
+pub(super) fn summed_with_simd<'a, S: pulp::Simd, T: Level>(
+    _simd: S,
+    series: &'a [T],
+    dates: usize,
+    by_date: &'a mut [i32],
+) -> Summed {
+    let mut all = Summed::default();
+    let stride = by_date.len();
+    for j in 1..dates {
+        let (mut row, mut squares) = ([0_i32; LANES], [0_i32; LANES]);
+        for (block, of_dates) in by_date.as_chunks_mut::<LANES>().0.iter_mut().enumerate().take(j.div_ceil(LANES)) {
+            let first = block * LANES;
+            let mut signs = [0_i32; LANES];
+            for one in series.chunks_exact(stride) {
+                let later = one[j];
+                let (earlier, _) = one[first..].split_at(LANES);
+                for k in 0..LANES {
+                    signs[k] += i32::from(later > earlier[k]) - i32::from(later < earlier[k]);
+                }
+            }
+            if let Some(after) = LATER.get(j.wrapping_sub(first + 1)) {
+                for k in 0..LANES {
+                    signs[k] *= 1 - after[k].cast_signed();
+                }
+            }
+            for k in 0..LANES {
+                row[k] += signs[k];
+                squares[k] += signs[k] * signs[k];
+                of_dates[k] -= signs[k];
+            }
+        }
+        let sum: i32 = row.iter().sum();
+        by_date[j] += sum;
+        all.signs += i64::from(sum);
+        all.squares += squares.iter().map(|&s| i64::from(s)).sum::<i64>();
+    }
+    all
 }
 
 #[cfg(test)]
