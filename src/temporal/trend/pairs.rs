@@ -146,6 +146,23 @@ pub(super) fn between_with_simd<'a, S: pulp::Simd>(
     }
 }
 
+/// Residuals x − b t as levels, and the thresholds below them by `doubt`. The slices are of one length.
+#[pulp::with_simd(residuals = pulp::Arch::new())]
+#[inline(always)]
+pub(super) fn residuals_with_simd<'a, S: pulp::Simd>(
+    _simd: S,
+    (times, values): (&'a [f64], &'a [f64]),
+    (slope, doubt): (f64, f32),
+    levels: &'a mut [f32],
+    thresholds: &'a mut [f32],
+) {
+    let out = levels.iter_mut().zip(thresholds);
+    for ((t, x), (level, threshold)) in times.iter().zip(values).zip(out) {
+        *level = (x - slope * t) as f32;
+        *threshold = *level - doubt;
+    }
+}
+
 /// Sums over pairs of dates of the signs that several series have there, added up over the series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Summed {

@@ -8,6 +8,8 @@
 //! by more than rounding could explain, and every doubtful pair stays within the bracket, where its slope is computed as
 //! (x_j − x_i) / (t_j − t_i) in f64. The answer therefore equals the one found by sorting all slopes, bit by bit.
 
+use std::f64::consts::TAU;
+
 use super::pairs::{self, Bound};
 
 /// Below this many observations all slopes are computed and selected from.
@@ -33,8 +35,9 @@ struct Trial {
 impl Trial {
     /// Turns the thresholds of "surely below" into those of "surely above".
     fn rise(&mut self) {
+        let n = self.thresholds.len();
         self.thresholds.clear();
-        self.thresholds.extend(self.levels.iter().map(|r| r + self.doubt));
+        self.thresholds.extend(self.levels.iter().take(n).map(|r| r + self.doubt));
     }
 }
 
@@ -66,7 +69,7 @@ impl Slopes {
         self.times.extend(times.iter().map(|t| t - t0));
         self.values.clear();
         self.values.extend(values.iter().map(|x| x - x0));
-        let greatest = |v: &[f64]| v.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+        let greatest = |v: &[f64]| v.iter().fold(0.0_f64, |m, x| if x.abs() > m { x.abs() } else { m });
         self.reach = (greatest(&self.times), greatest(&self.values));
         self.runs.clear();
         let mut start = 0;
@@ -140,12 +143,15 @@ impl Slopes {
     fn bracket(&mut self, times: &[f64], values: &[f64], first: u64, second: u64) -> bool {
         let n = times.len();
         let finest = self.reach.1 / self.reach.0 * ROUNDING;
-        let Some((mut guess, mut step)) = self.guess(times, values, first) else {
+        let Some((mut guess, density)) = self.guess(times, values, first) else {
             return false;
         };
-        let enough = (n / 4) as u64;
+        let enough = (n / 2) as u64;
+        // Where the next trial aims: beyond the wanted rank, but not by more than is enough.
+        let beyond = (n / 4) as f64;
         let (mut lower, mut upper) = (false, false);
         let mut width = u64::MAX;
+        let mut caution = 1.0;
         for _ in 0..TRIALS {
             if !guess.is_finite() {
                 return false;
@@ -158,15 +164,13 @@ impl Slopes {
             } else if below > second {
                 std::mem::swap(&mut self.trial, &mut self.upper);
                 upper = true;
-            } else {
-                // Between the two middle slopes: of no use as a bound, and the bounds are to either side.
-                guess += if lower { step } else { -step };
-                step *= 3.0;
-                continue;
             }
             if !(lower && upper) {
-                guess += if lower { step } else { -step };
-                step *= 3.0;
+                // Also after a trial between the two middle slopes, which is no bound.
+                let missing = if lower || below <= second { first.saturating_sub(below) } else { below - second };
+                let step = ((missing as f64 + beyond) / density).max(finest) * caution;
+                guess += if lower || below <= first { step } else { -step };
+                caution *= 2.0;
                 continue;
             }
             let (under, over) = (first - self.lower.below, self.upper.below - second);
@@ -189,11 +193,13 @@ impl Slopes {
         lower && upper
     }
 
-    /// A first guess of the slope of a rank, and about how far off it is, from the slopes of pairs half the series apart.
+    /// A first guess of the slope of a rank, and of how many slopes lie in a unit of slope there, from the slopes of pairs
+    /// half the series apart. Both only save or cost trials.
     fn guess(&mut self, times: &[f64], values: &[f64], rank: u64) -> Option<(f64, f64)> {
         let n = times.len();
+        let apart = n / 2;
         self.slopes.clear();
-        self.slopes.extend((0..n - n / 2).filter_map(|i| slope(times, values, i, i + n / 2)));
+        self.slopes.extend((0..n - apart).filter_map(|i| slope(times, values, i, i + apart)));
         let m = self.slopes.len();
         if m < 4 {
             return None;
@@ -203,12 +209,14 @@ impl Slopes {
             let middle = part.len() / 2;
             *part.select_nth_unstable_by(middle, f64::total_cmp).1
         };
-        let spread = quartile(tail) - quartile(head);
-        // Standard error of a median of m values with these quartiles.
-        let error = 0.93 * spread / (m as f64).sqrt();
-        // Wanted ranks off the middle: the quartiles of all slopes lie at least as far apart as those of the long pairs.
-        let off = 2.0 * (rank as f64 / self.count as f64 - 0.5);
-        Some((middle + off * spread, error.max(self.reach.1 / self.reach.0 * ROUNDING)))
+        let finest = self.reach.1 / self.reach.0 * ROUNDING;
+        let spread = (quartile(tail) - quartile(head)).max(finest);
+        // Were the values normal about the line with standard deviation σ, the slopes of pairs dt apart would have a density
+        // of dt/(2σ√π) at the line, and those of the long pairs quartiles 1.349·√2·σ/dt apart. Over all pairs the mean of dt is
+        // a third of the series, over the long ones a half.
+        let density = self.count as f64 * (2.0 / 3.0) * 1.349 / (spread * TAU.sqrt());
+        let off = (rank as f64 - 0.5 * self.count as f64) / density;
+        Some((middle + off, density))
     }
 
     /// Counts the slopes below a trial slope.
@@ -216,12 +224,13 @@ impl Slopes {
         let trial = &mut self.trial;
         trial.slope = slope;
         let doubt = ((self.reach.1 + slope.abs() * self.reach.0) * ROUNDING) as f32 + f32::MIN_POSITIVE;
-        trial.levels.clear();
-        trial.levels.extend(self.values.iter().zip(&self.times).map(|(x, t)| (x - slope * t) as f32));
         trial.doubt = doubt;
-        trial.thresholds.clear();
-        trial.thresholds.extend(trial.levels.iter().map(|r| r - doubt));
-        pairs::pad(&mut trial.levels, f32::INFINITY);
+        let n = self.times.len();
+        trial.thresholds.resize(n, 0.0);
+        trial.levels.resize(n.next_multiple_of(pairs::LANES), 0.0);
+        let (levels, padding) = trial.levels.split_at_mut(n);
+        padding.fill(f32::INFINITY);
+        pairs::residuals((&self.times, &self.values), (slope, doubt), levels, &mut trial.thresholds);
         trial.below = pairs::below(&trial.levels, &trial.thresholds);
         // Pairs of one time were counted too, though they have no slope.
         for &(start, end) in &self.runs {
