@@ -96,6 +96,7 @@ impl Work {
     }
 
     /// One model of the whole series that was read.
+    #[inline(always)]
     pub(super) fn single(&mut self, ccdc: &Ccdc, procedure: Procedure) {
         let n = self.series.rows.len();
         if n < ccdc.settings.minimum {
@@ -244,6 +245,7 @@ impl Work {
     }
 
     /// Do all observations at `places` exceed the threshold, in COLD in a common direction?
+    #[inline(always)]
     fn change(&mut self, ccdc: &Ccdc, rule: Rule, places: impl Iterator<Item = usize>, weights: &Lanes) -> bool {
         self.vectors.clear();
         for place in places {
@@ -401,6 +403,7 @@ impl Work {
     }
 
     /// A segment of four coefficients over the places `first..end`.
+    #[inline(always)]
     fn short(&mut self, ccdc: &Ccdc, procedure: Procedure, first: usize, end: usize) {
         let (moments, model) = (self.moments.clone(), self.model.clone());
         self.moments = Moments::default();

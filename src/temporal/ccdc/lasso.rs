@@ -5,6 +5,7 @@
 //! 2010). Only sums of products are kept, so that a further observation costs one rank-one update and no fit reads the
 //! observations again. All bands share the moments of the regressors and are swept in the same lanes.
 
+use super::descent::descend;
 use super::{LANES, Lanes};
 
 /// Sums over the observations of a model. Regressor 0 is the constant 1, so row 0 holds plain sums.
@@ -54,10 +55,6 @@ pub(super) struct Model {
     pub(super) terms: usize,
 }
 
-/// A sweep that moves no standardised coefficient by more ends the descent; in units of reflectance × 10000.
-const TOLERANCE: f64 = 1e-3;
-/// Sweeps after which the descent ends in any case.
-const MOST_SWEEPS: usize = 1000;
 /// Variance of a regressor, relative to its mean square, below which it counts as constant and is left out.
 const CONSTANT: f64 = 1e-12;
 
@@ -84,7 +81,11 @@ impl Model {
             mean[j] = moments.xx[0][j] * part;
             let square = moments.xx[j][j] * part;
             let variance = square - mean[j] * mean[j];
-            unit[j] = if variance > CONSTANT * square { 1.0 / variance.sqrt() } else { 0.0 };
+            if variance > CONSTANT * square {
+                unit[j] = 1.0 / variance.sqrt();
+            } else {
+                self.standard[j] = [0.0; LANES];
+            }
         }
         let mut mean_y = moments.xy[0];
         for value in &mut mean_y {
@@ -101,42 +102,16 @@ impl Model {
                 covariance[j][lane] = (moments.xy[j][lane] * part - mean[j] * mean_y[lane]) * unit[j];
             }
         }
+        for row in &mut self.standard[terms..] {
+            *row = [0.0; LANES];
+        }
         let mut left = covariance;
         for (left, row) in left.iter_mut().zip(&correlation).skip(1) {
             for (&correlation, standard) in row.iter().zip(&self.standard).skip(1) {
                 accumulate(left, -correlation, standard);
             }
         }
-        for _ in 0..MOST_SWEEPS {
-            let mut largest = 0.0_f64;
-            for j in 1..terms {
-                if unit[j] == 0.0 {
-                    self.standard[j] = [0.0; LANES];
-                    continue;
-                }
-                let mut step = [0.0; LANES];
-                for lane in 0..LANES {
-                    let free = left[j][lane] + self.standard[j][lane];
-                    let shrunk = (free.abs() - lambda).max(0.0).copysign(free);
-                    step[lane] = shrunk - self.standard[j][lane];
-                    self.standard[j][lane] = shrunk;
-                }
-                let mut longest = 0.0_f64;
-                for value in step {
-                    longest = longest.max(value.abs());
-                }
-                if longest == 0.0 {
-                    continue;
-                }
-                largest = largest.max(longest);
-                for (left, &correlation) in left.iter_mut().zip(&correlation[j]).take(terms).skip(1) {
-                    accumulate(left, -correlation, &step);
-                }
-            }
-            if largest < TOLERANCE {
-                break;
-            }
-        }
+        descend(&correlation, &mut left, &mut self.standard, terms, lambda);
         // Σr²/n = var(y) − Σ b_j (c_j + left_j), because left = c − R b.
         let mut residual = moments.yy;
         for (residual, mean) in residual.iter_mut().zip(&mean_y) {
@@ -157,9 +132,6 @@ impl Model {
         let freedom = (n - terms as f64).max(1.0);
         for (rmse, residual) in self.rmse.iter_mut().zip(&residual) {
             *rmse = (residual.max(0.0) * n / freedom).sqrt();
-        }
-        for row in &mut self.standard[terms..] {
-            *row = [0.0; LANES];
         }
         (self.count, self.terms) = (moments.count, terms);
     }

@@ -22,6 +22,7 @@
 //! A series with fewer than the least number of usable observations has no segments.
 
 mod axis;
+mod descent;
 mod detect;
 mod lasso;
 mod series;

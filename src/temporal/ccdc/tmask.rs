@@ -36,8 +36,6 @@ impl Robust {
         let (Some(&first), Some(&last)) = (window.first(), window.last()) else { return };
         let span = series.days[last as usize] - series.days[first as usize];
         let cycles = (span / axis.period).ceil() as usize;
-        // In one cycle the slow wave is the season's own: it would be in the model twice.
-        let terms = if cycles < 2 { 3 } else { TERMS };
         let slow = axis.slow_wave(cycles);
         self.rows.clear();
         self.rows.extend(window.iter().map(|&row| {
@@ -48,7 +46,12 @@ impl Robust {
         for &band in bands {
             self.values.clear();
             self.values.extend(window.iter().map(|&row| series.rows[row as usize][band]));
-            self.fit(terms);
+            // In one cycle the slow wave is the season's own: it would be in the model twice.
+            if cycles < 2 {
+                self.fit::<3>()
+            } else {
+                self.fit::<TERMS>()
+            }
             let limit = OUTLIER * series.variogram[band];
             for (mark, residual) in self.outlier.iter_mut().zip(&self.residuals) {
                 *mark |= residual.abs() > limit;
@@ -57,26 +60,27 @@ impl Robust {
     }
 
     /// Residuals of the robust fit of `values`.
-    fn fit(&mut self, terms: usize) {
+    fn fit<const N: usize>(&mut self) {
         self.residuals.clear();
         self.residuals.extend(&self.values);
         let mut scale = 0.0;
         for iteration in 0..=ITERATIONS {
-            let mut normal = [[0.0; TERMS]; TERMS];
-            let mut right = [0.0; TERMS];
+            let mut normal = [[0.0; N]; N];
+            let mut right = [0.0; N];
             for ((x, &y), &residual) in self.rows.iter().zip(&self.values).zip(&self.residuals) {
                 let weight = if iteration == 0 { 1.0 } else { bisquare(residual, scale) };
-                for j in 0..terms {
+                // The whole square, not its triangle: rows of a fixed length fill registers.
+                for j in 0..N {
                     let wx = weight * x[j];
                     right[j] += wx * y;
-                    for k in 0..=j {
+                    for k in 0..N {
                         normal[j][k] += wx * x[k];
                     }
                 }
             }
-            let solution = solve(&mut normal, right, terms);
+            let solution = solve(&mut normal, right);
             for ((x, &y), residual) in self.rows.iter().zip(&self.values).zip(&mut self.residuals) {
-                *residual = y - (0..terms).map(|j| x[j] * solution[j]).sum::<f64>();
+                *residual = y - (0..N).map(|j| x[j] * solution[j]).sum::<f64>();
             }
             self.sorted.clear();
             self.sorted.extend(self.residuals.iter().map(|r| r.abs()));
@@ -97,9 +101,9 @@ fn bisquare(residual: f64, scale: f64) -> f64 {
 }
 
 /// Solves the normal equations (lower triangle) by Cholesky; a regressor that depends on those before it gets 0.
-fn solve(normal: &mut [[f64; TERMS]; TERMS], mut right: [f64; TERMS], terms: usize) -> [f64; TERMS] {
-    let mut used = [true; TERMS];
-    for j in 0..terms {
+fn solve<const N: usize>(normal: &mut [[f64; N]; N], mut right: [f64; N]) -> [f64; N] {
+    let mut used = [true; N];
+    for j in 0..N {
         let before = normal[j][j];
         let pivot = before - (0..j).map(|k| normal[j][k] * normal[j][k]).sum::<f64>();
         if pivot <= 1e-10 * before || before <= 0.0 {
@@ -107,26 +111,26 @@ fn solve(normal: &mut [[f64; TERMS]; TERMS], mut right: [f64; TERMS], terms: usi
             for row in normal.iter_mut() {
                 row[j] = 0.0;
             }
-            normal[j] = [0.0; TERMS];
+            normal[j] = [0.0; N];
             right[j] = 0.0;
             continue;
         }
         let root = pivot.sqrt();
         normal[j][j] = root;
-        for i in j + 1..terms {
+        for i in j + 1..N {
             let sum: f64 = (0..j).map(|k| normal[i][k] * normal[j][k]).sum();
             normal[i][j] = (normal[i][j] - sum) / root;
         }
     }
-    for j in 0..terms {
+    for j in 0..N {
         if used[j] {
             let sum: f64 = (0..j).map(|k| normal[j][k] * right[k]).sum();
             right[j] = (right[j] - sum) / normal[j][j];
         }
     }
-    for j in (0..terms).rev() {
+    for j in (0..N).rev() {
         if used[j] {
-            let sum: f64 = (j + 1..terms).map(|k| normal[k][j] * right[k]).sum();
+            let sum: f64 = (j + 1..N).map(|k| normal[k][j] * right[k]).sum();
             right[j] = (right[j] - sum) / normal[j][j];
         }
     }
@@ -146,7 +150,7 @@ mod tests {
             let clean = 3.0 + 2.0 * libm::cos(t) - libm::sin(0.5 * t) + 0.01 * libm::sin(40.0 * t);
             robust.values.push(if i == 7 { clean + 50.0 } else { clean });
         }
-        robust.fit(TERMS);
+        robust.fit::<TERMS>();
         for (i, residual) in robust.residuals.iter().enumerate() {
             assert!(if i == 7 { (residual - 50.0).abs() < 0.05 } else { residual.abs() < 0.05 }, "{i} {residual}");
         }
@@ -166,7 +170,7 @@ mod tests {
                 }
             }
         }
-        let solution = solve(&mut normal, right, TERMS);
+        let solution = solve(&mut normal, right);
         for (found, expected) in solution.iter().zip([1.0, 3.0, 0.0, 0.0, 0.0]) {
             assert!((found - expected).abs() < 1e-8, "{solution:?}");
         }
