@@ -11,8 +11,6 @@ pub(super) struct Axis {
     pub(super) regressors: Vec<Lanes>,
     /// Date numbers in order of their phase in the cycle.
     pub(super) by_phase: Vec<u32>,
-    /// Place of every date in `by_phase`.
-    pub(super) phase_rank: Vec<u32>,
     /// Phase 0..1 of every date in the cycle.
     pub(super) phase: Vec<f64>,
     /// Cosine and sine of one turn in 2, 3, ... cycles, number of turn after number of turn, date after date.
@@ -44,10 +42,6 @@ impl Axis {
         let phase: Vec<f64> = days.iter().map(|day| day / period - (day / period).floor()).collect();
         let mut by_phase: Vec<u32> = (0..days.len() as u32).collect();
         by_phase.sort_by(|&a, &b| phase[a as usize].total_cmp(&phase[b as usize]).then(a.cmp(&b)));
-        let mut phase_rank = vec![0; days.len()];
-        for (rank, &date) in by_phase.iter().enumerate() {
-            phase_rank[date as usize] = rank as u32;
-        }
         let turns = (cycles.ceil() as usize).clamp(2, LONGEST_TURN);
         let slow = (2..=turns).flat_map(|n| {
             days.iter().map(move |&day| {
@@ -55,15 +49,7 @@ impl Axis {
                 [libm::cos(at), libm::sin(at)]
             })
         });
-        Self {
-            regressors: regressors.collect(),
-            by_phase,
-            phase_rank,
-            slow: slow.collect(),
-            phase,
-            days: days.to_vec(),
-            period,
-        }
+        Self { regressors: regressors.collect(), by_phase, slow: slow.collect(), phase, days: days.to_vec(), period }
     }
 
     /// Cosine and sine at every date of the wave that turns once in `cycles` cycles (2 or more).

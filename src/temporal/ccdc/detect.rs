@@ -1,6 +1,7 @@
 //! The course of detection along a series: start, look back, look forward, end.
 
 use super::lasso::{Model, Moments};
+use super::season::{NEAREST, Season};
 use super::series::{Series, median};
 use super::tmask::Robust;
 use super::{Ccdc, LANES, Lanes, Procedure, Segment, Variant};
@@ -15,12 +16,7 @@ pub struct Work {
     moments: Moments,
     model: Model,
     robust: Robust,
-    /// Of every date: the number of the model that was last fitted with it.
-    fitted: Vec<u32>,
-    /// Number of the model at work.
-    serial: u32,
-    /// First row not yet marked in `fitted`, as a place in `live`.
-    marked: usize,
+    season: Season,
     /// Residuals over scales of the observations that may be a change.
     vectors: Vec<Lanes>,
     scratch: Vec<f64>,
@@ -28,8 +24,8 @@ pub struct Work {
 
 /// Least days of a first model.
 const LEAST_SPAN: f64 = 365.0;
-/// Up to this many observations a model is fitted again with every one; beyond, rmse is that of as many near in the season.
-const YOUNG: usize = 24;
+/// Up to this many observations a model is fitted again with every one, and its rmse is that of all.
+const YOUNG: usize = NEAREST;
 /// Mean angle (degrees) between successive change vectors from which COLD sees no common direction.
 const COMMON_DIRECTION: f64 = 45.0;
 /// Least observations of a late segment and coefficients of early and late ones.
@@ -267,11 +263,9 @@ impl Work {
     #[inline(always)]
     fn look_forward(&mut self, ccdc: &Ccdc, rule: Rule, mut span: Span) -> Option<usize> {
         self.model.count = 0;
-        self.serial = self.serial.wrapping_add(1);
-        self.marked = span.first;
-        if self.fitted.len() < ccdc.dates() {
-            self.fitted.resize(ccdc.dates(), 0);
-        }
+        self.season.begin(ccdc.dates());
+        // First place the model was not yet fitted with.
+        let mut added = span.first;
         let variogram = self.weights(ccdc, &[0.0; LANES]);
         let mut fitted_span = 0.0;
         // The season whose rmse counts is that of the observation in question, in COLD of the newest that confirms it.
@@ -289,17 +283,14 @@ impl Work {
             if count != self.model.count && (count <= YOUNG || grown) {
                 self.model.fit(&self.moments, ccdc.terms(count), ccdc.settings.lambda);
                 fitted_span = days;
-                for place in self.marked..=span.last {
-                    self.fitted[self.series.dates[self.live[place] as usize] as usize] = self.serial;
-                }
-                self.marked = span.last + 1;
+                self.season.refitted(&self.series, &self.live[added..=span.last]);
+                added = span.last + 1;
             }
             // A scale is at least the variogram: what is small by the variogram alone needs no rmse of the season.
             let next = span.last + 1;
             let mut nearest = self.excess(ccdc, next, &variogram);
             if nearest > rule.threshold {
-                let rmse =
-                    if self.model.count > YOUNG { self.seasonal_rmse(ccdc, next + newest) } else { self.model.rmse };
+                let rmse = self.scatter(ccdc, next + newest);
                 let weights = self.weights(ccdc, &rmse);
                 nearest = self.excess(ccdc, next, &weights);
                 if nearest > rule.threshold && self.change(ccdc, rule, next..next + rule.conse, &weights) {
@@ -319,64 +310,19 @@ impl Work {
         None
     }
 
-    /// rmse of each band over the observations of the model that lie nearest to an observation in the season.
-    #[inline(always)]
-    fn seasonal_rmse(&self, ccdc: &Ccdc, place: usize) -> Lanes {
-        let axis = &ccdc.axis;
-        let dates = axis.by_phase.len();
+    /// rmse of each band: of all observations of a young model, else of those near an observation in the season.
+    fn scatter(&mut self, ccdc: &Ccdc, place: usize) -> Lanes {
+        if self.model.count <= YOUNG {
+            return self.model.rmse;
+        }
         let date = self.series.dates[self.live[place] as usize] as usize;
-        let from = axis.phase_rank[date] as usize;
-        // Distance on the circle, walked over from `from` in one direction.
-        let ahead = |steps: usize| {
-            let other = axis.by_phase[(from + steps) % dates] as usize;
-            let distance = axis.phase[other] - axis.phase[date];
-            (other, if distance < 0.0 { distance + 1.0 } else { distance })
-        };
-        let behind = |steps: usize| {
-            let other = axis.by_phase[(from + dates - steps) % dates] as usize;
-            let distance = axis.phase[date] - axis.phase[other];
-            (other, if distance < 0.0 { distance + 1.0 } else { distance })
-        };
-        let (mut up, mut down, mut found) = (1, 1, 0);
-        let mut sum = [0.0; LANES];
-        while found < YOUNG && up + down <= dates {
-            let (above, below) = (ahead(up), behind(down));
-            let other = if above.1 < below.1 {
-                up += 1;
-                above.0
-            } else {
-                down += 1;
-                below.0
-            };
-            if self.fitted[other] != self.serial {
-                continue;
-            }
-            found += 1;
-            let predicted = self.model.predict(&axis.regressors[other]);
-            let row = self.row_of(other);
-            for lane in 0..LANES {
-                let residual = row[lane] - predicted[lane];
-                sum[lane] += residual * residual;
-            }
-        }
-        let freedom = found.saturating_sub(self.model.terms).max(1) as f64;
-        for value in &mut sum {
-            *value = (*value / freedom).sqrt();
-        }
-        sum
-    }
-
-    /// Bands of the observation of a date that is in the series.
-    #[inline(always)]
-    fn row_of(&self, date: usize) -> &Lanes {
-        let row = self.series.dates.partition_point(|&d| (d as usize) < date);
-        &self.series.rows[row]
+        self.season.rmse(&ccdc.axis, &self.series, &self.model, date)
     }
 
     /// Closes the last segment: trailing observations that do not fit are a possible change.
     fn finish(&mut self, ccdc: &Ccdc, rule: Rule, span: Span) {
         let last = self.live.len() - 1;
-        let rmse = if self.model.count > YOUNG { self.seasonal_rmse(ccdc, last) } else { self.model.rmse };
+        let rmse = self.scatter(ccdc, last);
         let weights = self.weights(ccdc, &rmse);
         let mut fits = last;
         while fits > span.last && self.excess(ccdc, fits, &weights) > rule.threshold {
@@ -457,4 +403,17 @@ fn mean_angle(vectors: &[Lanes]) -> f64 {
     });
     let count = vectors.len().saturating_sub(1).max(1);
     angles.sum::<f64>() / count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn angles_between_successive_vectors() {
+        let vector = |x: f64, y: f64| [x, y, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        assert_eq!(mean_angle(&[vector(1.0, 0.0)]), 0.0);
+        let turns = [vector(1.0, 0.0), vector(0.0, 2.0), vector(0.0, 5.0), vector(-3.0, 0.0)];
+        assert!((mean_angle(&turns) - 60.0).abs() < 1e-12);
+    }
 }

@@ -142,3 +142,54 @@ impl Model {
         self.count = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Moments of a wave over whole turns, where regressors are orthogonal: standard deviation √½.
+    fn wave(terms: usize) -> Moments {
+        let mut moments = Moments::default();
+        for i in 0..64 {
+            let at = std::f64::consts::TAU * f64::from(i) / 32.0;
+            let mut x = [1.0, f64::from(i), libm::cos(at), libm::sin(at), 0.0, 0.0, 0.0, 0.0];
+            if terms == 4 {
+                // No slope: its regressor is constant and left out.
+                x[1] = 5.0;
+            }
+            let mut y = [0.0; LANES];
+            y[0] = 1000.0 + 200.0 * x[2] - 20.0 * x[3];
+            y[1] = 7.0 + 3.0 * x[1];
+            moments.add(&x, &y);
+        }
+        moments
+    }
+
+    #[test]
+    fn penalty_acts_on_standardised_regressors_and_spares_the_intercept() {
+        let mut model = Model::default();
+        model.fit(&wave(4), 4, 20.0);
+        let band: Vec<f64> = model.coefficients.iter().map(|c| c[0]).collect();
+        // 200 √½ − 20 over √½; the sine of 20 √½ < 20 falls to zero.
+        let expected = [1000.0, 0.0, 200.0 - 20.0 * std::f64::consts::SQRT_2, 0.0];
+        for (found, expected) in band.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-9, "{band:?}");
+        }
+        // What the penalty leaves: (20 √2)² / 2 + 20² / 2, over 64 − 4.
+        assert!((model.rmse[0] - libm::sqrt((400.0 + 200.0) * 64.0 / 60.0)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn without_penalty_it_is_least_squares() {
+        let mut model = Model::default();
+        model.fit(&wave(8), 8, 0.0);
+        let expected = [[1000.0, 0.0, 200.0, -20.0], [7.0, 3.0, 0.0, 0.0]];
+        for (band, expected) in expected.iter().enumerate() {
+            for (row, expected) in model.coefficients.iter().zip(expected) {
+                assert!((row[band] - expected).abs() < 0.1, "{band} {row:?}");
+            }
+            assert!(model.rmse[band] < 0.1);
+        }
+        assert_eq!(model.coefficients[4], [0.0; LANES]);
+    }
+}

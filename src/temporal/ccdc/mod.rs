@@ -5,7 +5,7 @@
 //! 4 coefficients below 18 observations, 6 below 24, else 8, fitted by LASSO. Units inside are reflectance × 10000.
 //! An observation counts if it is clear land or water and all its bands lie in the valid range; of a date the first counts.
 //!
-//! * Start: a window of at least 12 observations and a year, cleared of missed clouds ([`tmask`]), whose model is stable:
+//! * Start: a window of at least 12 observations and a year, cleared of missed clouds (Tmask), whose model is stable:
 //!   `Σ_b ((|slope · span| + ends) / max(v_b, rmse_b))²` below the χ² threshold, with `ends` the sum (CCDC) or the larger
 //!   (COLD) of the absolute residuals of the first and the last observation.
 //! * Look back: earlier observations join the model until `conse` of them in a row do not fit.
@@ -25,6 +25,7 @@ mod axis;
 mod descent;
 mod detect;
 mod lasso;
+mod season;
 mod series;
 mod settings;
 mod special;

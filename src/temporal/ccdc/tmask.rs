@@ -48,9 +48,9 @@ impl Robust {
             self.values.extend(window.iter().map(|&row| series.rows[row as usize][band]));
             // In one cycle the slow wave is the season's own: it would be in the model twice.
             if cycles < 2 {
-                self.fit::<3>()
+                self.fit::<3>();
             } else {
-                self.fit::<TERMS>()
+                self.fit::<TERMS>();
             }
             let limit = OUTLIER * series.variogram[band];
             for (mark, residual) in self.outlier.iter_mut().zip(&self.residuals) {
