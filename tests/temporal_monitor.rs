@@ -177,5 +177,5 @@ fn a_step_of_three_deviations_is_found_soon() {
     assert!(delays.len() > 950, "{}", delays.len());
     delays.sort_unstable();
     let (median, late) = (delays[delays.len() / 2], delays[delays.len() * 95 / 100]);
-    assert!(median <= 8 && late <= 13, "observations until the alarm: median {median}, 95 % within {late}");
+    assert!(median <= 6 && late <= 10, "observations until the alarm: median {median}, 95 % within {late}");
 }

@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::numeric::normal;
 
-/// Share of the history in the moving window, horizon of monitoring in lengths of the history, significance level, critical
-/// value. Published for these combinations only (Zeileis et al. 2005 give the simulation).
+/// Horizons of monitoring, in lengths of the history, that critical values of OLS-MOSUM are published for.
 const HORIZONS: [u32; 5] = [2, 4, 6, 8, 10];
+/// Level, window as a share of the history, and the critical value at each horizon (Zeileis et al. 2005 give the simulation).
 const MOSUM: [(f64, f64, [f64; 5]); 6] = [
     (0.05, 0.25, [1.22763, 1.33623, 1.34109, 1.34166, 1.34182]),
     (0.05, 0.5, [1.68732, 1.88633, 1.89958, 1.90130, 1.90200]),
