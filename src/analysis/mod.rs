@@ -13,6 +13,7 @@ pub mod interpolate;
 pub mod means;
 pub mod mosaic;
 pub mod outlines;
+pub mod recovery;
 pub mod registration;
 pub mod series;
 pub mod statistics;

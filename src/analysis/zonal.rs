@@ -153,6 +153,8 @@ pub struct Zonal {
     zones: Arc<ZoneIndex>,
     areas: Option<Arc<CellAreas>>,
     values: Option<Arc<Budget>>,
+    /// Mantissa bits of f32 that are cleared of values that are kept.
+    coarser: u32,
     scratch_per_cell: usize,
 }
 
@@ -179,7 +181,27 @@ impl Zonal {
         // Coverage and areas; with values, the pairs of every zone of a tile, and those of one before equal ones are joined.
         let pairs = if values.is_some() { 16 * n * (zones.layers(window) + 1) } else { 0 };
         let scratch_per_cell = ZoneIndex::SCRATCH_PER_CELL + if areas.is_some() { 8 } else { 0 } + pairs;
-        Self { channels, zones, areas, values, scratch_per_cell }
+        Self { channels, zones, areas, values, coarser: 0, scratch_per_cell }
+    }
+
+    /// Keeps values for quantiles to [`Zonal::KEPT_BITS`] bits, so that zones of any size fit: a quantile is off by at most
+    /// 1 part in 32,768 of itself. Moments stay exact.
+    #[must_use]
+    pub fn rounded(mut self) -> Self {
+        self.coarser = 23 - Self::KEPT_BITS;
+        self
+    }
+
+    /// Bits of the mantissa that [`Zonal::rounded`] keeps.
+    pub const KEPT_BITS: u32 = 14;
+
+    /// Bytes that the kept values of `zones` need at most, `channels` each; `rounded` as [`Zonal::rounded`] keeps them.
+    #[must_use]
+    pub fn most_bytes(zones: &ZoneIndex, channels: usize, rounded: bool) -> u64 {
+        // Distinct rounded values of twenty octaves: more than an index has.
+        let distinct = if rounded { f64::from(20u32 << Self::KEPT_BITS) } else { f64::INFINITY };
+        let of = |zone| (zones.area_px(zone) * 1.1 + 64.0).min(distinct);
+        ((0..zones.len()).map(of).sum::<f64>() * 32.0 * channels as f64) as u64
     }
 }
 
@@ -257,7 +279,7 @@ impl Analysis for Zonal {
         }
         self.zones.cover(input.window, |zone, runs| {
             for (channel, plane) in input.planes.iter().enumerate() {
-                let tile = Cells { plane, halo: input.halo, cols, areas: &areas };
+                let tile = Cells { plane, halo: input.halo, cols, areas: &areas, coarser: self.coarser };
                 let (moments, area_m2) = tile.sums(runs);
                 if moments.count > 0.0 {
                     let own = partial.sums.entry((zone, channel)).or_default();
@@ -282,6 +304,8 @@ struct Cells<'a> {
     cols: usize,
     /// Areas of the tile's cells; empty where none are asked for.
     areas: &'a [f64],
+    /// As of [`Zonal`].
+    coarser: u32,
 }
 
 impl Cells<'_> {
@@ -312,12 +336,21 @@ impl Cells<'_> {
             for (i, v) in line[..n].iter().enumerate() {
                 let c = fractions.map_or(1.0, |f| f[i]);
                 if !v.is_nan() && c > 0.0 {
-                    pairs.push((*v, c));
+                    pairs.push((rounded(*v, self.coarser), c));
                 }
             }
         }
         pairs
     }
+}
+
+/// The nearest value without the last `bits` bits of an f32's mantissa.
+fn rounded(value: f64, bits: u32) -> f64 {
+    if bits == 0 {
+        return value;
+    }
+    let half = 1u32 << (bits - 1);
+    f64::from(f32::from_bits((value as f32).to_bits().saturating_add(half) & !((1 << bits) - 1)))
 }
 
 /// Sums of one zone over stored values.
@@ -464,5 +497,15 @@ mod tests {
         assert!(budget.check().is_ok(), "equal values take no room");
         all.merge(part(5));
         assert_eq!(budget.check().unwrap_err().kind(), crate::error::Kind::Limit);
+    }
+
+    #[test]
+    fn rounded_values_are_near() {
+        let bits = 23 - Zonal::KEPT_BITS;
+        for v in [0.0, 0.123_456_79, -0.7, 1234.5, 1e-6, f64::from(f32::MAX)] {
+            let near = rounded(v, bits);
+            assert!((near - v).abs() <= v.abs() / 32_768.0 || near.is_infinite(), "{v}: {near}");
+        }
+        assert_eq!((rounded(0.5, bits), rounded(0.1, 0)), (0.5, 0.1));
     }
 }

@@ -33,6 +33,7 @@ pub mod man;
 pub mod options;
 pub mod pixel;
 pub mod plan;
+pub mod recovery;
 pub mod report;
 pub mod run;
 pub mod sample_args;
@@ -98,6 +99,8 @@ enum Verb {
     Cover(Box<cover::Args>),
     /// Map spectral indices, a band each
     Index(Box<index::Args>),
+    /// Measure recovery after disturbance, year by year: Y2R, R80P, RRI, percent of target, with a reason for every undefined pixel
+    Recovery(Box<recovery::Args>),
     /// Map ponds and tailings water, with hectares by zone and polygons
     Water(Box<bare::WaterArgs>),
     /// Print shell completions
@@ -138,6 +141,7 @@ impl Verb {
             Self::Coregister(args) => coregister::run(args),
             Self::Cover(args) => cover::run(args),
             Self::Index(args) => index::run(args),
+            Self::Recovery(args) => recovery::run(args),
             Self::Water(args) => bare::run_water(args),
             Self::Completions(args) => completions::run(args),
             Self::Info(args) => info::run(args),

@@ -11,6 +11,7 @@ use super::options::{IndexSettings, find};
 use crate::analysis::series::Statistic;
 use crate::engine::Pass;
 use crate::error::{Error, Result};
+use crate::grid::Grid;
 use crate::product::Context;
 use crate::product::period::Every;
 use crate::product::series::SeriesOptions;
@@ -50,18 +51,12 @@ pub struct SeriesArgs {
 pub struct Stack {
     /// The pass.
     pub pass: Pass,
+    /// The grid of the scenes, whatever area of it the pass covers.
+    pub grid: Grid,
     /// Its scenes, in order of time.
     pub scenes: Vec<Entered>,
     /// What is computed of each.
     pub options: SeriesOptions,
-}
-
-impl Stack {
-    /// The scenes, as products take them.
-    #[must_use]
-    pub fn entered(&self) -> Vec<&Entered> {
-        self.scenes.iter().collect()
-    }
 }
 
 impl SeriesArgs {
@@ -87,7 +82,7 @@ impl SeriesArgs {
         for (i, scene) in scenes.iter().enumerate() {
             entered.push(scene.enter(&mut pass, &format!("{i}:"))?);
         }
-        Ok(Stack { pass, scenes: entered, options })
+        Ok(Stack { pass, grid, scenes: entered, options })
     }
 
     /// What is computed of every date.

@@ -192,9 +192,7 @@ impl Pass {
     /// # Errors
     /// A bug where no output of the pass has that name or band, or the name is taken.
     pub fn read_again(&mut self, name: &str, output: &str, band: usize) -> Result<()> {
-        if self.channels.iter().any(|c| c.name == name) || self.written.iter().any(|(n, _)| n == name) {
-            return Err(Error::bug(format!("two different channels are named {name}")));
-        }
+        self.unknown(name)?;
         let outputs = self.jobs.iter().enumerate().flat_map(|(job, j)| j.outputs.iter().map(move |o| (job, o)));
         let found = outputs.filter(|(_, o)| o.sink.name() == Some(output)).find_map(|(job, o)| {
             let plane = *o.planes.get(band)?;
@@ -202,6 +200,27 @@ impl Pass {
         });
         let found = found.ok_or_else(|| Error::bug(format!("the pass writes no band {} of {output}", band + 1)))?;
         self.written.push((name.to_owned(), found));
+        Ok(())
+    }
+
+    /// As [`Pass::read_again`], of a plane of an analysis, whether an output takes it or not.
+    ///
+    /// # Errors
+    /// A bug where the analysis has no such plane, or the name is taken.
+    pub fn read_plane<P>(&mut self, name: &str, of: &Handle<P>, plane: usize) -> Result<()> {
+        self.unknown(name)?;
+        if self.jobs.get(of.index).is_none_or(|j| plane >= j.spec.writes.len()) {
+            return Err(Error::bug(format!("an analysis has no plane {}", plane + 1)));
+        }
+        self.written.push((name.to_owned(), Written { job: of.index, plane }));
+        Ok(())
+    }
+
+    /// Fails where a name is taken.
+    fn unknown(&self, name: &str) -> Result<()> {
+        if self.channels.iter().any(|c| c.name == name) || self.written.iter().any(|(n, _)| n == name) {
+            return Err(Error::bug(format!("two different channels are named {name}")));
+        }
         Ok(())
     }
 

@@ -27,6 +27,7 @@ pub struct SeriesOptions {
 }
 
 /// A series that is ready to be given to a model.
+#[derive(Clone)]
 pub struct Series {
     /// Formulas and channels of all dates.
     pub dates: Dates,

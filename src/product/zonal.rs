@@ -110,9 +110,7 @@ pub fn add(
         // it to grow with them too, the least memory told to the user would not be enough when asked for.
         const SMALL: u64 = 256 << 20;
         let share = (16 << 20) + context.limits.memory.saturating_sub(SMALL) / 4;
-        let most: f64 =
-            (0..zones.len()).map(|z| zones.area_px(z) * 1.1 + 64.0).sum::<f64>() * 32.0 * channels.len() as f64;
-        (most as u64).min(share)
+        Zonal::most_bytes(zones, channels.len(), false).min(share)
     });
     let window = pass.grid().window();
     let handle = pass.add(Zonal::new(channels.clone(), Arc::clone(zones), areas, values, window), Vec::new())?;

@@ -1,17 +1,21 @@
 //! Models of one pixel's series over stacks of dates: values of every date, gathered pixel by pixel, perhaps reduced to periods,
 //! and given to a model.
 
+mod annual;
 mod dates;
 mod periods;
 mod probe;
 
+pub use annual::Annual;
 pub use dates::{Dates, Values};
 pub use periods::{Period, Statistic};
 pub use probe::{Probe, Probed};
 
 use self::dates::RUN;
 use self::periods::reduce;
-use crate::engine::{Analysis, OutBand, Spec, TileIn, TileOut};
+use std::sync::Arc;
+
+use crate::engine::{Analysis, Clip, OutBand, Spec, TileIn, TileOut};
 use crate::error::{Error, Result};
 use crate::raster::OutPlane;
 
@@ -55,14 +59,16 @@ pub trait SeriesModel: Send + Sync + 'static {
 pub struct SeriesAnalysis<M> {
     dates: Dates,
     periods: Option<(Vec<Period>, Statistic)>,
+    clip: Option<Arc<dyn Clip>>,
     model: M,
 }
 
 impl<M: SeriesModel> SeriesAnalysis<M> {
-    /// A model of the values of `dates`, or of a statistic of each of `periods` of them.
+    /// A model of the values of `dates`, or of a statistic of each of `periods` of them. A model may tell something of pixels
+    /// without observations; outside `clip` it does not.
     #[must_use]
-    pub fn new(dates: Dates, periods: Option<(Vec<Period>, Statistic)>, model: M) -> Self {
-        Self { dates, periods, model }
+    pub fn new(dates: Dates, periods: Option<(Vec<Period>, Statistic)>, clip: Option<Arc<dyn Clip>>, model: M) -> Self {
+        Self { dates, periods, clip, model }
     }
 
     /// Length of the axis of time.
@@ -95,6 +101,7 @@ impl<M: SeriesModel> Analysis for SeriesAnalysis<M> {
             reads: self.dates.reads().to_vec(),
             writes: self.model.bands(),
             by_rows: true,
+            scratch_per_cell: usize::from(self.clip.is_some()),
             scratch_fixed: self.dates.scratch() + self.model.bytes(self.axis()),
             citations: self.model.citations(),
             ..Spec::default()
@@ -105,18 +112,27 @@ impl<M: SeriesModel> Analysis for SeriesAnalysis<M> {
         let (mut values, mut pixel, mut work) = (self.dates.values(), Gathered::default(), M::Work::default());
         let mut row_out = vec![f32::NAN; out.planes.len()];
         let cols = input.cols();
+        let mut keep = Vec::new();
+        if let Some(clip) = &self.clip {
+            keep.resize(input.window.cells(), true);
+            clip.apply(input.window, &mut keep);
+        }
         for row in 0..input.rows() {
             for col in (0..cols).step_by(RUN) {
                 let run = RUN.min(cols - col);
                 values.load(input, row, col, run);
                 for lane in 0..run {
+                    let cell = row * cols + col + lane;
+                    if keep.get(cell).is_some_and(|k| !k) {
+                        continue;
+                    }
                     match &self.periods {
                         None => values.gather(lane, &mut pixel),
                         Some((periods, statistic)) => reduce(&values, lane, periods, *statistic, &mut pixel),
                     }
                     row_out.fill(f32::NAN);
                     self.model.fit(&pixel.observed(), &mut work, &mut row_out);
-                    put(&row_out, &mut out.planes, row * cols + col + lane)?;
+                    put(&row_out, &mut out.planes, cell)?;
                 }
             }
         }

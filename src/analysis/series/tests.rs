@@ -42,7 +42,7 @@ fn last(periods: Option<(Vec<Period>, Statistic)>) -> Vec<Vec<f32>> {
     let mut dates = Dates::new();
     (0..4).for_each(|i| dates.push(2000.0 + 0.5 * f64::from(i), &program, vec![format!("{i}:value")]));
     let planes: Vec<Plane> = stored.iter().map(|v| Plane::from_f32(2, 1, v.to_vec())).collect();
-    let analysis = SeriesAnalysis::new(dates, periods, Last);
+    let analysis = SeriesAnalysis::new(dates, periods, None, Last);
     let grid = Grid::unplaced(2, 1, "a test", None);
     let input = TileIn { window: Window::new(0, 0, 2, 1), grid: &grid, halo: 0, planes: planes.iter().collect() };
     let mut out = TileOut { cols: 2, planes: vec![OutPlane::F32(vec![f32::NAN; 2]); 4] };
