@@ -50,9 +50,26 @@ pub(super) fn doubt(outcome: &Outcome, context: &Context) {
     }
 }
 
-/// Says how much of what was read is valid, once for channels with the same counts.
+/// Says how much of what was read is valid, once for channels with the same counts; of stacks only the range.
 fn share_of_valid(outcome: &Outcome, context: &Context) {
     const NAMED: usize = 8;
+    let mut shares: Vec<f64> = outcome
+        .channels
+        .iter()
+        .filter(|c| c.cells > 0)
+        .map(|c| 100.0 * c.valid() as f64 / c.cells as f64)
+        .collect();
+    if shares.len() > 2 * NAMED {
+        shares.sort_unstable_by(f64::total_cmp);
+        context.notes.tell(&format!(
+            "{} channels: {:.1} to {:.1} % of the pixels valid, half of them at least {:.1} %",
+            shares.len(),
+            shares[0],
+            shares[shares.len() - 1],
+            shares[shares.len() / 2]
+        ));
+        return;
+    }
     let mut told: Vec<(String, Vec<&str>)> = Vec::new();
     for c in outcome.channels.iter().filter(|c| c.cells > 0) {
         let percent = |n: u64| 100.0 * n as f64 / c.cells as f64;
