@@ -15,6 +15,7 @@ pub mod mosaic;
 pub mod outlines;
 pub mod recovery;
 pub mod registration;
+pub mod segment;
 pub mod series;
 pub mod statistics;
 pub mod survey;

@@ -53,12 +53,8 @@ pub(super) fn doubt(outcome: &Outcome, context: &Context) {
 /// Says how much of what was read is valid, once for channels with the same counts; of stacks only the range.
 fn share_of_valid(outcome: &Outcome, context: &Context) {
     const NAMED: usize = 8;
-    let mut shares: Vec<f64> = outcome
-        .channels
-        .iter()
-        .filter(|c| c.cells > 0)
-        .map(|c| 100.0 * c.valid() as f64 / c.cells as f64)
-        .collect();
+    let mut shares: Vec<f64> =
+        outcome.channels.iter().filter(|c| c.cells > 0).map(|c| 100.0 * c.valid() as f64 / c.cells as f64).collect();
     if shares.len() > 2 * NAMED {
         shares.sort_unstable_by(f64::total_cmp);
         context.notes.tell(&format!(
