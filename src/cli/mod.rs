@@ -37,6 +37,7 @@ pub mod recovery;
 pub mod report;
 pub mod run;
 pub mod sample_args;
+pub mod segment;
 pub mod sensors;
 pub mod series_args;
 pub mod signals;
@@ -101,6 +102,8 @@ enum Verb {
     Index(Box<index::Args>),
     /// Measure recovery after disturbance, year by year: Y2R, R80P, RRI, percent of target, with a reason for every undefined pixel
     Recovery(Box<recovery::Args>),
+    /// Cut series into segments or find their breaks: LandTrendr, BFAST Monitor, CCDC, COLD
+    Segment(Box<segment::Args>),
     /// Map ponds and tailings water, with hectares by zone and polygons
     Water(Box<bare::WaterArgs>),
     /// Print shell completions
@@ -142,6 +145,7 @@ impl Verb {
             Self::Cover(args) => cover::run(args),
             Self::Index(args) => index::run(args),
             Self::Recovery(args) => recovery::run(args),
+            Self::Segment(args) => segment::run(args),
             Self::Water(args) => bare::run_water(args),
             Self::Completions(args) => completions::run(args),
             Self::Info(args) => info::run(args),

@@ -23,8 +23,9 @@ use crate::spectral::Index;
 #[command(next_help_heading = "Series options")]
 pub struct SeriesArgs {
     /// Index whose series is analysed (NDVI, NBR, ...); `value` where the inputs hold a ready-made one (value=series.tif)
-    #[arg(long, value_name = "NAME", default_value = "NDVI", conflicts_with = "expr")]
-    index: String,
+    /// [default: NDVI]
+    #[arg(long, value_name = "NAME", conflicts_with = "expr")]
+    index: Option<String>,
     /// Formula instead of an index, "(N-R)/(N+R)" or "mine=(nir-red)/nir"
     #[arg(long, value_name = "FORMULA", allow_hyphen_values = true)]
     expr: Option<String>,
@@ -85,15 +86,20 @@ impl SeriesArgs {
         Ok(Stack { pass, grid, scenes: entered, options })
     }
 
+    /// True where the user names an index or formula.
+    pub fn names_index(&self) -> bool {
+        self.index.is_some() || self.expr.is_some()
+    }
+
     /// What is computed of every date.
     ///
     /// # Errors
     /// Usage error of a name or formula that is not known.
     pub fn options(&self, every: Option<Every>) -> Result<SeriesOptions> {
-        let index = match (&self.expr, self.index.as_str()) {
+        let index = match (&self.expr, self.index.as_deref()) {
             (Some(formula), _) => expression(formula)?,
-            (None, "value") => Index::expression("value", "value"),
-            (None, name) => find(name, &[])?,
+            (None, Some("value")) => Index::expression("value", "value"),
+            (None, name) => find(name.unwrap_or("NDVI"), &[])?,
         };
         let indices = vec![index];
         let settings = self.settings.settings_for(&indices)?;

@@ -18,6 +18,7 @@ pub mod pixel;
 pub mod provenance;
 pub mod recovery;
 pub mod samples;
+pub mod segment;
 pub mod series;
 pub mod survey;
 pub mod zonal;
