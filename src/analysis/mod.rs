@@ -21,4 +21,5 @@ pub mod statistics;
 pub mod survey;
 pub mod tallied;
 pub mod tally;
+pub mod trend;
 pub mod zonal;

@@ -42,6 +42,7 @@ pub mod sensors;
 pub mod series_args;
 pub mod signals;
 pub mod size;
+pub mod trend;
 pub mod variogram;
 pub mod zonal;
 
@@ -104,6 +105,8 @@ enum Verb {
     Recovery(Box<recovery::Args>),
     /// Cut series into segments or find their breaks: LandTrendr, BFAST Monitor, CCDC, COLD
     Segment(Box<segment::Args>),
+    /// Map trends: Theil-Sen, least squares or harmonic, with Mann-Kendall significance, classes and hectares
+    Trend(Box<trend::Args>),
     /// Map ponds and tailings water, with hectares by zone and polygons
     Water(Box<bare::WaterArgs>),
     /// Print shell completions
@@ -146,6 +149,7 @@ impl Verb {
             Self::Index(args) => index::run(args),
             Self::Recovery(args) => recovery::run(args),
             Self::Segment(args) => segment::run(args),
+            Self::Trend(args) => trend::run(args),
             Self::Water(args) => bare::run_water(args),
             Self::Completions(args) => completions::run(args),
             Self::Info(args) => info::run(args),

@@ -22,14 +22,16 @@ use crate::temporal::segments::{ChangeRule, Loss, Selection};
 
 /// Arguments.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "landtrendr: bands disturbance_ and recovery_ with year, magnitude, duration_years, rate_per_year, pre_value \
+#[command(
+    after_help = "landtrendr: bands disturbance_ and recovery_ with year, magnitude, duration_years, rate_per_year, pre_value \
                         and signal_to_noise of the greatest change (newest_ and longest_ with --select), segments, p_value, \
                         rmse, and the vertices. The year of a change is the first with it: its vertex and one.\n\
                         bfast-monitor: break_decimal_year, break_year, magnitude (median residual since the start of \
                         monitoring), history, sigma, and state: 0 no break, 1 break, 2 too few observations in the history, \
                         3 history does not determine the model, 4 no variation, 5 nothing observed since the start.\n\
                         ccdc, cold: number of segments and breaks, the greatest loss and gain of vegetation, the newest break, \
-                        and the first breaks one by one; magnitudes are root mean squares over the bands, negative for losses.")]
+                        and the first breaks one by one; magnitudes are root mean squares over the bands, negative for losses."
+)]
 pub struct Args {
     /// Scenes, a date each, or stacks by role whose bands are dates (red=r.tif nir=n.tif)
     #[arg(required = true, value_name = "SCENE")]

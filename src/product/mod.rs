@@ -12,6 +12,7 @@ pub mod curves;
 pub mod index;
 pub mod ingest;
 pub mod interpolate;
+pub mod model;
 pub mod output;
 pub mod period;
 pub mod pixel;
@@ -21,6 +22,7 @@ pub mod samples;
 pub mod segment;
 pub mod series;
 pub mod survey;
+pub mod trend;
 pub mod zonal;
 
 use std::path::{Path, PathBuf};

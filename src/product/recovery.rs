@@ -3,18 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::Map;
-
-use super::curves::{self, Curves, Point};
-use super::output::{self, Files, class_table, number};
+use super::curves::{self, Curves};
+use super::model::{ByClass, ModelMap, artifact, attach};
+use super::output::Files;
 use super::series::{SeriesOptions, enter};
 use super::{Artifact, Context, Product};
 use crate::analysis::recovery::{RecoveryModel, RecoveryPlanes, classes};
-use crate::analysis::series::SeriesAnalysis;
-use crate::analysis::tallied::TalliedClasses;
-use crate::analysis::tally::{ClassAreas, ClassTally};
-use crate::analysis::zonal::{Statistic, Zonal, ZonalChannel, ZonalSums};
-use crate::engine::{Handle, Outcome, Output, Pass};
+use crate::engine::{Outcome, Pass};
 use crate::error::{Error, Result};
 use crate::io::table;
 use crate::scene::{Entered, Scene};
@@ -93,150 +88,53 @@ pub fn add(
         Files { rasters: Vec::new(), table: Some(path.clone()), polygons: None }.check(&opened, context)?;
     }
     let series = enter(pass, scenes, &options.series)?;
-    let model = RecoveryModel::new(options.recovery, options.disturbance, options.start, reference);
-    let bands = crate::analysis::series::SeriesModel::bands(&model);
-    let grid = pass.grid().clone();
-    let mut outputs: Vec<Output> = Vec::new();
-    let mut sink = |path: &PathBuf, planes: Vec<usize>| -> Result<()> {
-        outputs.push(output::raster(path, &grid, &bands, planes, context)?);
-        Ok(())
-    };
-    sink(&options.output, RecoveryPlanes::METRICS.collect())?;
-    options.classes.iter().try_for_each(|path| sink(path, vec![RecoveryPlanes::CLASSES]))?;
-    options.reasons.iter().try_for_each(|path| sink(path, RecoveryPlanes::REASONS.collect()))?;
-    let clip = pass.area_of_interest().cloned();
     let curve_series = options.curves.as_ref().map(|_| series.clone());
-    let analysis = SeriesAnalysis::new(series.dates, series.periods, clip, model);
-    let handle = pass.add(analysis, outputs)?;
-    let areas = areas(pass, &handle, options, zones, context)?;
-    let quartiles = match (&options.table, zones) {
-        (Some(_), Some(zones)) => Some(quartiles(pass, &handle, zones, context)?),
+    let model = RecoveryModel::new(options.recovery, options.disturbance, options.start, reference);
+    let map = |path, planes, title| ModelMap { path, planes, title };
+    let mut maps = vec![map(&options.output, RecoveryPlanes::METRICS.collect(), "Recovery metrics")];
+    maps.extend(options.classes.iter().map(|p| map(p, vec![RecoveryPlanes::CLASSES], "Recovery classes")));
+    maps.extend(
+        options.reasons.iter().map(|p| map(p, RecoveryPlanes::REASONS.collect(), "Reasons of undefined metrics")),
+    );
+    let by_class = ByClass {
+        plane: RecoveryPlanes::CLASSES,
+        classes: classes(),
+        quantity: (RecoveryPlanes::PERCENT, "percent_recovery"),
+        table: options.table.as_ref(),
+    };
+    let model = attach(pass, series, model, &maps, Some(by_class), zones, context)?;
+    let curves = match (curve_series, &options.curves) {
+        (Some(series), Some(path)) => {
+            let zones = zones.map_or_else(|| curves::whole(pass.grid()), |z| Ok(Arc::clone(z)))?;
+            let index = options.series.indices.first().map_or("value", |i| i.name.as_str()).to_owned();
+            Some(CurveTable { curves: curves::add(pass, series, &zones, context)?, zones, path: path.clone(), index })
+        }
         _ => None,
     };
-    let curves = match curve_series {
-        Some(series) => {
-            let zones = zones.map_or_else(|| curves::whole(pass.grid()), |z| Ok(Arc::clone(z)))?;
-            Some((curves::add(pass, series, &zones, context)?, zones))
-        }
-        None => None,
-    };
-    Ok(Box::new(RecoveryProduct { handle, areas, quartiles, curves, options: options.clone(), zones: zones.cloned() }))
+    Ok(Box::new(RecoveryProduct { model, curves }))
 }
 
-/// Hectares of the classes, read back from the planes of the pass.
-fn areas(
-    pass: &mut Pass,
-    handle: &Handle<()>,
-    options: &RecoveryOptions,
-    zones: Option<&Arc<ZoneIndex>>,
-    context: &Context,
-) -> Result<Option<Handle<ClassAreas>>> {
-    let values: Vec<u8> = classes().iter().map(|c| c.value).collect();
-    let needed = options.table.is_some();
-    let Some(tally): Option<ClassTally> = output::tally(pass.grid(), zones, &values, needed, context)? else {
-        return Ok(None);
-    };
-    pass.read_plane("recovery class", handle, RecoveryPlanes::CLASSES)?;
-    let analysis = TalliedClasses { channel: "recovery class".into(), tally };
-    pass.add(analysis, Vec::new()).map(Some)
-}
-
-/// Quartiles of percent recovery by zone, read back from the planes of the pass.
-fn quartiles(
-    pass: &mut Pass,
-    handle: &Handle<()>,
-    zones: &Arc<ZoneIndex>,
-    context: &Context,
-) -> Result<Handle<ZonalSums>> {
-    pass.read_plane(PERCENT, handle, RecoveryPlanes::PERCENT)?;
-    let bytes = Zonal::most_bytes(zones, 1, true).min(context.limits.memory / 4);
-    let zonal = Zonal::new(percent(), Arc::clone(zones), None, Some(bytes), pass.grid().window()).rounded();
-    pass.add(zonal, Vec::new())
-}
-
-/// Name of the plane of percent recovery where it is read back.
-const PERCENT: &str = "percent recovery";
-
-fn percent() -> Vec<ZonalChannel> {
-    vec![ZonalChannel { name: PERCENT.into(), pixels_per_own: 1.0 }]
+/// Curves on their way to a table.
+struct CurveTable {
+    curves: Curves,
+    zones: Arc<ZoneIndex>,
+    path: PathBuf,
+    index: String,
 }
 
 struct RecoveryProduct {
-    handle: Handle<()>,
-    areas: Option<Handle<ClassAreas>>,
-    quartiles: Option<Handle<ZonalSums>>,
-    curves: Option<(Curves, Arc<ZoneIndex>)>,
-    options: RecoveryOptions,
-    zones: Option<Arc<ZoneIndex>>,
+    model: Box<dyn Product>,
+    curves: Option<CurveTable>,
 }
 
 impl Product for RecoveryProduct {
     fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
-        let mean = outcome.moments_of(&self.handle).get(RecoveryPlanes::PERCENT).and_then(|m| m.mean());
-        let valid = outcome.moments_of(&self.handle).get(RecoveryPlanes::PERCENT).map_or(0, |m| m.count);
-        let mut figures = Map::new();
-        figures.insert("percent_recovery_pixels".into(), valid.into());
-        figures.insert("percent_recovery_mean".into(), mean.into());
-        let mut made = Vec::new();
-        if let Some(handle) = &self.areas {
-            let areas = outcome.take(handle)?;
-            for (k, class) in classes().iter().enumerate() {
-                figures.insert(output::hectare_column(class), areas.hectares(None, k).into());
-            }
-            if let Some(path) = &self.options.table {
-                self.table(path, &areas, outcome, mean, context)?;
-                made.push(artifact(path, "table", "Hectares by recovery class"));
-            }
+        let mut made = self.model.finish(outcome, context)?;
+        if let Some(CurveTable { curves, zones, path, index }) = self.curves {
+            let points = curves.finish(outcome)?;
+            table::write(&path, &curves::table(&zones, &points, &index), context.overwrite)?;
+            made.push(artifact(&path, "curves", "Series of zones, year by year"));
         }
-        if let Some((curves, zones)) = self.curves
-            && let Some(path) = &self.options.curves
-        {
-            let points: Vec<Vec<Point>> = curves.finish(outcome)?;
-            let index = self.options.series.indices.first().map_or("value", |i| i.name.as_str());
-            table::write(path, &curves::table(&zones, &points, index), context.overwrite)?;
-            made.push(artifact(path, "curves", "Series of zones, year by year"));
-        }
-        for (path, title) in [(&self.options.classes, "Recovery classes"), (&self.options.reasons, "Reasons")] {
-            made.extend(path.iter().map(|path| artifact(path, "recovery", title)));
-        }
-        let main = Artifact { figures, ..artifact(&self.options.output, "recovery", "Recovery metrics") };
-        made.insert(0, main);
         Ok(made)
-    }
-}
-
-fn artifact(path: &std::path::Path, role: &str, title: &str) -> Artifact {
-    Artifact { path: path.to_owned(), role: role.into(), title: title.into(), figures: Map::new() }
-}
-
-impl RecoveryProduct {
-    fn table(
-        &self,
-        path: &std::path::Path,
-        areas: &ClassAreas,
-        outcome: &mut Outcome,
-        mean: Option<f64>,
-        context: &Context,
-    ) -> Result<()> {
-        let quartile = |q| Statistic::Quantile(q, String::new());
-        let statistics = [Statistic::Mean, quartile(0.25), quartile(0.5), quartile(0.75)];
-        let mut found: Vec<Vec<Option<f64>>> = Vec::new();
-        if let (Some(handle), Some(zones)) = (&self.quartiles, &self.zones) {
-            let sums = outcome.take(handle)?;
-            Zonal::results(zones, &percent(), sums, &statistics, |_, _, values| found.push(values))?;
-        }
-        let of = |zone: Option<usize>, k: usize| zone.and_then(|z| found.get(z)?.get(k).copied().flatten());
-        let zones = self.zones.as_deref();
-        let mut table = class_table(zones, &classes(), areas, "percent_recovery_mean", |zone| match zone {
-            None => mean,
-            zone => of(zone, 0),
-        });
-        if zones.is_some() {
-            table.columns.extend(["q25", "median", "q75"].map(|s| format!("percent_recovery_{s}")));
-            for (zone, row) in table.rows.iter_mut().enumerate() {
-                row.extend((1..4).map(|k| number(of(Some(zone), k))));
-            }
-        }
-        table::write(path, &table, context.overwrite)
     }
 }

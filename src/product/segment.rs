@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use jiff::civil::Date;
-use serde_json::Map;
 
-use super::output::{self, Files};
+use super::model::{ModelMap, attach};
+use super::output::Files;
 use super::series::{Series, SeriesOptions, decimal_year, enter};
-use super::{Artifact, Context, Product};
+use super::{Context, Product};
 use crate::analysis::segment::{BfastModel, CcdcModel, Direction, LandTrendrModel, Reported};
-use crate::analysis::series::{SeriesAnalysis, SeriesModel};
-use crate::engine::{Handle, Outcome, Output, Pass};
+use crate::analysis::series::SeriesModel;
+use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::raster::Role;
 use crate::scene::{Entered, Scene};
@@ -81,9 +81,10 @@ pub fn add(
             let method = LandTrendr::new(*settings)?;
             let model = LandTrendrModel::new(method, settings.max_segments, reported.clone(), years);
             let (path, fitted) = (model.path_planes(), model.fitted_planes());
-            let mut outputs = vec![(&options.output, path.collect())];
-            outputs.extend(options.fitted.iter().map(|file| (file, fitted.collect())));
-            attach(pass, series, model, &outputs, "LandTrendr segments", context)
+            let map = |path, planes: std::ops::Range<usize>, title| ModelMap { path, planes: planes.collect(), title };
+            let mut maps = vec![map(&options.output, path, "LandTrendr segments")];
+            maps.extend(options.fitted.iter().map(|file| map(file, fitted.clone(), "LandTrendr path, year by year")));
+            attach(pass, series, model, &maps, None, None, context)
         }
         SegmentMethod::BfastMonitor(settings, frequency) => {
             let series = enter(pass, scenes, &options.series)?;
@@ -148,60 +149,12 @@ fn whole<M: SeriesModel>(
     pass: &mut Pass,
     series: Series,
     model: M,
-    output: &PathBuf,
+    path: &PathBuf,
     title: &str,
     context: &Context,
 ) -> Result<Box<dyn Product>> {
     let planes = (0..model.bands().len()).collect();
-    attach(pass, series, model, &[(output, planes)], title, context)
-}
-
-/// Adds a model whose planes go to some files; figures are those of the first.
-pub(super) fn attach<M: SeriesModel>(
-    pass: &mut Pass,
-    series: Series,
-    model: M,
-    files: &[(&PathBuf, Vec<usize>)],
-    title: &str,
-    context: &Context,
-) -> Result<Box<dyn Product>> {
-    let bands = model.bands();
-    let grid = pass.grid().clone();
-    let sink = |(file, planes): &(&PathBuf, Vec<usize>)| output::raster(file, &grid, &bands, planes.clone(), context);
-    let outputs: Vec<Output> = files.iter().map(sink).collect::<Result<_>>()?;
-    let names = files.first().map_or(&[][..], |(_, planes)| planes).iter().map(|p| (bands[*p].name.clone(), *p));
-    let names: Vec<(String, usize)> = names.collect();
-    let role = model.name();
-    let clip = pass.area_of_interest().cloned();
-    let handle = pass.add(SeriesAnalysis::new(series.dates, series.periods, clip, model), outputs)?;
-    let artifact = |(file, _): &(&PathBuf, Vec<usize>)| Artifact {
-        path: (*file).clone(),
-        role: role.into(),
-        title: title.into(),
-        figures: Map::new(),
-    };
-    Ok(Box::new(SeriesProduct { handle, names, artifacts: files.iter().map(artifact).collect() }))
-}
-
-/// Files of a series model; the first gets pixels and mean of each of its bands as figures.
-struct SeriesProduct {
-    handle: Handle<()>,
-    names: Vec<(String, usize)>,
-    artifacts: Vec<Artifact>,
-}
-
-impl Product for SeriesProduct {
-    fn finish(mut self: Box<Self>, outcome: &mut Outcome, _: &Context) -> Result<Vec<Artifact>> {
-        let moments = outcome.moments_of(&self.handle);
-        if let Some(first) = self.artifacts.first_mut() {
-            for (name, plane) in &self.names {
-                let of = moments.get(*plane);
-                first.figures.insert(format!("{name}_pixels"), of.map_or(0, |m| m.count).into());
-                first.figures.insert(format!("{name}_mean"), of.and_then(|m| m.mean()).into());
-            }
-        }
-        Ok(self.artifacts)
-    }
+    attach(pass, series, model, &[ModelMap { path, planes, title }], None, None, context)
 }
 
 #[cfg(test)]

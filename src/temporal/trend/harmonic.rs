@@ -121,6 +121,23 @@ impl Harmonic {
         2 + 2 * self.order
     }
 
+    /// Time that coefficients count from, in decimal years.
+    #[must_use]
+    pub fn origin(&self) -> f64 {
+        self.origin
+    }
+
+    /// What the waves of a fit add at a time.
+    #[must_use]
+    pub fn waves(&self, coefficients: &[f64], time: f64) -> f64 {
+        let turn = TAU * (time - self.origin - (time - self.origin).floor());
+        let wave = |(k, pair): (usize, &[f64])| {
+            let (sine, cosine) = libm::sincos(turn * (k + 1) as f64);
+            pair[0] * cosine + pair[1] * sine
+        };
+        coefficients.get(2..).unwrap_or_default().chunks_exact(2).enumerate().map(wave).sum()
+    }
+
     /// The waves at the dates of a stack.
     #[must_use]
     pub fn basis(&self, times: &[f64]) -> Basis {
