@@ -14,6 +14,7 @@ use crate::io::atomic::{check_output, write_bytes};
 use crate::product::{interpolate, samples};
 use crate::project::summary::{Lag, VariogramFacts};
 use crate::report::chart;
+use crate::report::drawing::{check_svg, write_svg};
 
 /// Arguments.
 #[derive(clap::Args, Debug)]
@@ -45,10 +46,7 @@ pub fn run(args: &Args) -> Result<Finish> {
     let inputs = [args.input.clone()];
     check_output(&args.output, args.common.overwrite, &inputs)?;
     if let Some(plot) = &args.plot {
-        check_output(plot, args.common.overwrite, &inputs)?;
-        if *plot == args.output || plot.extension().is_none_or(|e| e != "svg") {
-            return Err(Error::usage(format!("--plot {}: name an .svg file of its own", plot.display())));
-        }
+        check_svg(plot, &[&args.output], args.common.overwrite, &inputs)?;
     }
     let target = match &args.like {
         Some(like) => Some(open_like(like, args.samples.crs.as_ref(), &args.common)?.1),
@@ -100,16 +98,10 @@ fn tell(args: &Args, model: &Model, document: &Value) -> Result<()> {
 }
 
 fn write_plot(path: &Path, model: &Model, empirical: &Empirical, overwrite: bool) -> Result<()> {
-    /// The page that charts live in elsewhere gives them their colours; a file of its own brings them.
-    const STYLE: &str = "<style>text{font:11px sans-serif;fill:#444}.grid{stroke:#ddd}.axis{stroke:#666}\
-                         .model{fill:none;stroke:#b3402a;stroke-width:2}.dot{fill:#2b6a99}</style>";
     let facts = VariogramFacts {
         lags: empirical.bins.iter().map(|b| Lag { distance_m: b.distance, gamma: b.gamma, pairs: b.pairs }).collect(),
         model: model.to_string(),
         curve: model.curve(empirical.cutoff),
     };
-    let svg = chart::variogram("Empirical variogram and model", &facts).into_string();
-    let svg = svg.replacen("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"440\" ", 1);
-    let body = svg.replacen('>', &format!(">{STYLE}"), 1);
-    write_bytes(path, body.as_bytes(), overwrite)
+    write_svg(path, &chart::variogram("Empirical variogram and model", &facts), overwrite)
 }

@@ -12,43 +12,53 @@ const H: f64 = 220.0;
 /// Left, right, top and bottom edge of the plot area.
 const PLOT: [f64; 4] = [46.0, 350.0, 24.0, 180.0];
 
-/// Axes of a chart: data limits on the plot area.
-struct Axes {
-    x: (f64, f64),
-    y: (f64, f64),
+/// Axes of a chart: data limits on the plot area (its left, right, top and bottom edge).
+pub(super) struct Axes {
+    pub(super) x: (f64, f64),
+    pub(super) y: (f64, f64),
+    pub(super) plot: [f64; 4],
 }
 
 impl Axes {
-    fn px(&self, x: f64) -> f64 {
-        PLOT[0] + (x - self.x.0) / (self.x.1 - self.x.0) * (PLOT[1] - PLOT[0])
+    pub(super) fn px(&self, x: f64) -> f64 {
+        self.plot[0] + (x - self.x.0) / (self.x.1 - self.x.0) * (self.plot[1] - self.plot[0])
     }
-    fn py(&self, y: f64) -> f64 {
-        PLOT[3] - (y - self.y.0) / (self.y.1 - self.y.0) * (PLOT[3] - PLOT[2])
+    pub(super) fn py(&self, y: f64) -> f64 {
+        self.plot[3] - (y - self.y.0) / (self.y.1 - self.y.0) * (self.plot[3] - self.plot[2])
     }
-    fn path(&self, points: impl Iterator<Item = (f64, f64)>) -> String {
+    /// A line through points; one that is no number leaves a gap.
+    pub(super) fn path(&self, points: impl Iterator<Item = (f64, f64)>) -> String {
         let mut d = String::new();
-        for (i, (x, y)) in points.enumerate() {
-            let letter = if i == 0 { 'M' } else { 'L' };
-            d += &format!("{letter}{:.1} {:.1}", self.px(x), self.py(y));
+        let mut letter = 'M';
+        for (x, y) in points {
+            let (x, y) = (self.px(x), self.py(y));
+            if !(x.is_finite() && y.is_finite()) {
+                letter = 'M';
+                continue;
+            }
+            d += &format!("{letter}{x:.1} {y:.1}");
+            letter = 'L';
         }
         d
     }
+    fn frame(&self, x_title: &str, y_title: &str) -> Markup {
+        self.framed(&ticks(self.x.0, self.x.1, 5), x_title, y_title)
+    }
     /// Frame, grid lines, ticks and axis titles.
-    fn frame(&self, x_title: &str, y_title: &str, y_ticks: bool) -> Markup {
-        let xs = ticks(self.x.0, self.x.1, 5);
-        let ys = if y_ticks { ticks(self.y.0, self.y.1, 4) } else { Vec::new() };
+    pub(super) fn framed(&self, xs: &[f64], x_title: &str, y_title: &str) -> Markup {
+        let ys = ticks(self.y.0, self.y.1, 4);
         html! {
             @for y in &ys {
-                line .grid x1=(PLOT[0]) x2=(PLOT[1]) y1=(format!("{:.1}", self.py(*y))) y2=(format!("{:.1}", self.py(*y))) {}
-                text .tick text-anchor="end" x=(PLOT[0] - 6.0) y=(format!("{:.1}", self.py(*y) + 3.5)) { (tick(*y)) }
+                line .grid x1=(self.plot[0]) x2=(self.plot[1]) y1=(format!("{:.1}", self.py(*y))) y2=(format!("{:.1}", self.py(*y))) {}
+                text .tick text-anchor="end" x=(self.plot[0] - 6.0) y=(format!("{:.1}", self.py(*y) + 3.5)) { (tick(*y)) }
             }
-            @for x in &xs {
-                line .axis x1=(format!("{:.1}", self.px(*x))) x2=(format!("{:.1}", self.px(*x))) y1=(PLOT[3]) y2=(PLOT[3] + 4.0) {}
-                text .tick text-anchor="middle" x=(format!("{:.1}", self.px(*x))) y=(PLOT[3] + 16.0) { (tick(*x)) }
+            @for x in xs {
+                line .axis x1=(format!("{:.1}", self.px(*x))) x2=(format!("{:.1}", self.px(*x))) y1=(self.plot[3]) y2=(self.plot[3] + 4.0) {}
+                text .tick text-anchor="middle" x=(format!("{:.1}", self.px(*x))) y=(self.plot[3] + 16.0) { (tick(*x)) }
             }
-            line .axis x1=(PLOT[0]) x2=(PLOT[1]) y1=(PLOT[3]) y2=(PLOT[3]) {}
-            text .label text-anchor="middle" x=((PLOT[0] + PLOT[1]) / 2.0) y=(H - 6.0) { (x_title) }
-            text .label text-anchor="middle" transform=(format!("translate(11 {}) rotate(-90)", (PLOT[2] + PLOT[3]) / 2.0)) {
+            line .axis x1=(self.plot[0]) x2=(self.plot[1]) y1=(self.plot[3]) y2=(self.plot[3]) {}
+            text .label text-anchor="middle" x=((self.plot[0] + self.plot[1]) / 2.0) y=(self.plot[3] + 34.0) { (x_title) }
+            text .label text-anchor="middle" transform=(format!("translate({} {}) rotate(-90)", self.plot[0] - 35.0, (self.plot[2] + self.plot[3]) / 2.0)) {
                 (y_title)
             }
         }
@@ -88,7 +98,7 @@ pub fn histogram(title: &str, quantity: &str, series: &[(String, &[u64])], range
         })
         .collect();
     let top = shares.iter().flatten().copied().fold(1e-9, f64::max);
-    let axes = Axes { x: range, y: (0.0, top * 1.08) };
+    let axes = Axes { x: range, y: (0.0, top * 1.08), plot: PLOT };
     let outline = |bars: &[f64]| {
         let steps = bars.iter().enumerate().flat_map(|(i, v)| {
             let left = range.0 + i as f64 * width;
@@ -98,7 +108,7 @@ pub fn histogram(title: &str, quantity: &str, series: &[(String, &[u64])], range
         axes.path(points.collect::<Vec<_>>().into_iter())
     };
     let body = html! {
-        (axes.frame(quantity, "share of valid area, %", true))
+        (axes.frame(quantity, "share of valid area, %"))
         @for (i, bars) in shares.iter().enumerate() {
             path class=(format!("area s{i}")) d=(outline(bars)) {}
         }
@@ -116,9 +126,9 @@ pub fn variogram(title: &str, facts: &VariogramFacts) -> Markup {
     let far = facts.lags.iter().map(|l| l.distance_m).fold(1.0, f64::max) * 1.05;
     let high = facts.lags.iter().map(|l| l.gamma).chain(facts.curve.iter().map(|p| p.1)).fold(1e-12, f64::max);
     let most = facts.lags.iter().map(|l| l.pairs).max().unwrap_or(1).max(1) as f64;
-    let axes = Axes { x: (0.0, far), y: (0.0, high * 1.1) };
+    let axes = Axes { x: (0.0, far), y: (0.0, high * 1.1), plot: PLOT };
     let body = html! {
-        (axes.frame("distance, m", "semivariance", true))
+        (axes.frame("distance, m", "semivariance"))
         path .model d=(axes.path(facts.curve.iter().copied().filter(|p| p.0 <= far))) {}
         @for lag in &facts.lags {
             circle .dot cx=(format!("{:.1}", axes.px(lag.distance_m))) cy=(format!("{:.1}", axes.py(lag.gamma)))
@@ -140,9 +150,9 @@ pub fn validation(title: &str, facts: &ValidationFacts) -> Markup {
     }
     let pad = (high - low) * 0.04;
     let span = (low - pad, high + pad);
-    let axes = Axes { x: span, y: span };
+    let axes = Axes { x: span, y: span, plot: PLOT };
     let body = html! {
-        (axes.frame(&format!("observed, {}", facts.scale), &format!("predicted, {}", facts.scale), true))
+        (axes.frame(&format!("observed, {}", facts.scale), &format!("predicted, {}", facts.scale)))
         path .equal d=(axes.path([(span.0, span.0), (span.1, span.1)].into_iter())) {}
         @for (observed, predicted) in &facts.points {
             circle .small cx=(format!("{:.1}", axes.px(*observed))) cy=(format!("{:.1}", axes.py(*predicted))) r="2.4" {}

@@ -1,6 +1,7 @@
 //! The self-contained HTML report: one file, nothing loaded from outside, readable in light, dark, narrow and print.
 
 pub mod chart;
+pub mod drawing;
 pub mod map;
 pub mod number;
 pub mod page;
@@ -8,6 +9,7 @@ pub mod picture;
 pub mod ramp;
 mod reading;
 mod reduce;
+pub mod series_chart;
 mod tables;
 
 use std::path::Path;
