@@ -134,7 +134,7 @@ impl SeriesModel for CcdcModel {
             }
         }
         let rest = 2 + 2 * MEASURES;
-        if let Some((_, day)) = confirmed().last() {
+        if let Some((_, day)) = confirmed().next_back() {
             out[rest] = self.year(day) as f32;
         }
         if let Some(last) = segments.last() {

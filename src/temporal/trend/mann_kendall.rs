@@ -400,7 +400,7 @@ mod tests {
 
         #[test]
         fn negation_turns_every_sign(x in prop::collection::vec(-1.0..1.0, 5..60)) {
-            let turned: Vec<f64> = x.iter().map(|v| -v).collect();
+            let turned: Vec<f64> = x.iter().map(|v: &f64| -*v).collect();
             for kind in ALL {
                 let (a, b) = (test_of(kind, &x), test_of(kind, &turned));
                 prop_assert_eq!(a.is_some(), b.is_some());
