@@ -7,7 +7,6 @@
 
 pub mod bfast;
 pub mod ccdc;
-pub mod curve;
 pub mod forecast;
 pub mod landtrendr;
 pub mod monitor;
