@@ -2,16 +2,21 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use serde_json::{Value as Json, json};
 
 use super::args::{Common, SceneArgs};
+use super::segment::{MethodArgs, MethodName};
 use super::series_args::SeriesArgs;
 use super::{Finish, console};
 use crate::error::{Error, Result};
 use crate::grid::transform::Transform;
 use crate::grid::{Crs, Grid};
 use crate::io::table::{self, Table};
+use crate::product::fit::{self, FitMethod, Fitted};
+use crate::product::period::Every;
 use crate::product::pixel::{PixelDate, PixelSeries, cell, read};
+use crate::product::segment::SegmentMethod;
 use crate::scene::Alignment;
 use crate::vector::Value;
 
@@ -33,6 +38,12 @@ pub struct Args {
     /// Table of the dates (.csv, .json) instead of printing it
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Fit a model and print it: theil-sen, harmonic (--order waves), or a method of segment with its options (landtrendr takes
+    /// years)
+    #[arg(long, value_enum)]
+    fit: Option<FitName>,
+    #[command(flatten)]
+    parameters: MethodArgs,
     #[command(flatten)]
     series: SeriesArgs,
     #[command(flatten)]
@@ -41,13 +52,31 @@ pub struct Args {
     scene: SceneArgs,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FitName {
+    TheilSen,
+    Harmonic,
+    Landtrendr,
+    BfastMonitor,
+    Ccdc,
+    Cold,
+}
+
+/// Waves of a harmonic model where --order is not given.
+const ORDER: u32 = 2;
+
 /// Prints the series of one pixel.
 ///
 /// # Errors
 /// Those of opening the scenes, of places outside them, and of reading.
 pub fn run(args: &Args) -> Result<Finish> {
     let context = args.common.context()?;
-    let options = args.series.options(None)?;
+    let method = args.method()?;
+    let every = matches!(method, Some(FitMethod::Segment(SegmentMethod::LandTrendr(..)))).then_some(Every::Year);
+    let options = args.series.options(every)?;
+    if every.is_some() && options.every != every {
+        return Err(Error::usage("--every: landtrendr takes a value a year: --every year, or none"));
+    }
     let mut scenes = args.scene.open_stack(&args.inputs, &args.common, &context)?;
     args.series.select(&mut scenes)?;
     let (grid, scenes) = args.scene.together(scenes, Alignment::Intersection, &context)?;
@@ -59,6 +88,7 @@ pub fn run(args: &Args) -> Result<Finish> {
     let (x, y) = args.place(&grid)?;
     let window = cell(&grid, x, y)?;
     let series = read(&grid, window, &scenes, &options, &context)?;
+    let fitted = method.as_ref().map(|m| fit(m, &series)).transpose()?;
     let name = options.indices.first().map_or("value", |i| i.name.as_str());
     let table = tabulate(&series, name);
     if let Some(output) = &args.output {
@@ -68,15 +98,54 @@ pub fn run(args: &Args) -> Result<Finish> {
         let dates: Vec<Json> = series.dates.iter().map(document).collect();
         console::print_json(&json!({
             "col": window.col, "row": window.row, "index": name, "dates": dates,
-            "times_decimal_year": series.times, "values": series.values,
+            "times_decimal_year": series.times, "values": series.values, "fit": fitted.as_ref().map(model),
         }))?;
-    } else if args.output.is_none() {
-        console::print(&text(&table))?;
+    } else {
+        if args.output.is_none() {
+            console::print(&text(&table))?;
+        }
+        if let Some(fitted) = &fitted {
+            let figures: Vec<String> = fitted.figures.iter().map(|(k, v)| format!("{k:<28}  {v:.6}\n")).collect();
+            let remark = fitted.remark.as_ref().map_or_else(String::new, |r| format!("{r}\n"));
+            console::print(&format!("\n{}{remark}", figures.concat()))?;
+        }
     }
     Ok(Finish::Done)
 }
 
+/// A model fitted to a series.
+fn fit(method: &FitMethod, series: &PixelSeries) -> Result<Fitted> {
+    let days: Vec<_> = series.dates.iter().map(|d| d.day).collect();
+    let by_date: Vec<f64> = series.dates.iter().map(|d| d.value.unwrap_or(f64::NAN)).collect();
+    fit::fit(method, &series.times, &series.values, &days, &by_date)
+}
+
+fn model(fitted: &Fitted) -> Json {
+    let figures: serde_json::Map<String, Json> = fitted.figures.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    let lines: Vec<Json> =
+        fitted.lines.iter().map(|(name, points)| json!({ "name": name, "points": points })).collect();
+    let marks: Vec<Json> =
+        fitted.marks.iter().map(|(t, what)| json!({ "time_decimal_year": t, "what": what })).collect();
+    json!({ "figures": figures, "lines": lines, "marks": marks, "remark": fitted.remark })
+}
+
 impl Args {
+    fn method(&self) -> Result<Option<FitMethod>> {
+        let segment = |name| self.parameters.method(name, true).map(|m| Some(FitMethod::Segment(m)));
+        match self.fit {
+            Some(FitName::Landtrendr) => segment(MethodName::Landtrendr),
+            Some(FitName::BfastMonitor) => segment(MethodName::BfastMonitor),
+            Some(FitName::Ccdc) => segment(MethodName::Ccdc),
+            Some(FitName::Cold) => segment(MethodName::Cold),
+            Some(FitName::Harmonic) => {
+                let order = self.parameters.only_order()?.unwrap_or(ORDER);
+                Ok(Some(FitMethod::Harmonic(order as usize)))
+            }
+            Some(FitName::TheilSen) => self.parameters.none().map(|()| Some(FitMethod::TheilSen)),
+            None => self.parameters.none().map(|()| None),
+        }
+    }
+
     /// The place in the CRS of the scenes.
     fn place(&self, grid: &Grid) -> Result<(f64, f64)> {
         if !self.lonlat {

@@ -43,6 +43,33 @@ pub struct Args {
     /// or one --index)
     #[arg(long, value_enum, default_value_t)]
     method: MethodName,
+    #[command(flatten)]
+    parameters: MethodArgs,
+    #[command(flatten)]
+    series: SeriesArgs,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    scene: SceneArgs,
+}
+
+/// The methods by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum MethodName {
+    /// LandTrendr.
+    #[default]
+    Landtrendr,
+    /// BFAST Monitor.
+    BfastMonitor,
+    /// CCDC.
+    Ccdc,
+    /// COLD.
+    Cold,
+}
+
+/// Parameters of all methods.
+#[derive(clap::Args, Clone, Debug)]
+pub struct MethodArgs {
     /// The index rises when vegetation is lost (BSI)
     #[arg(long)]
     more_is_bare: bool,
@@ -52,21 +79,6 @@ pub struct Args {
     bfast: BfastArgs,
     #[command(flatten)]
     ccdc: CcdcArgs,
-    #[command(flatten)]
-    series: SeriesArgs,
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    scene: SceneArgs,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum MethodName {
-    #[default]
-    Landtrendr,
-    BfastMonitor,
-    Ccdc,
-    Cold,
 }
 
 /// Options of LandTrendr; absent ones have the defaults of the original.
@@ -207,8 +219,7 @@ impl FromStr for Start {
 /// # Errors
 /// Usage errors of parameters; those of opening the scenes and of the pass.
 pub fn run(args: &Args) -> Result<Finish> {
-    args.check()?;
-    let method = args.method()?;
+    let method = args.parameters.method(args.method, args.series.names_index())?;
     let every = (args.method == MethodName::Landtrendr).then_some(Every::Year);
     if args.series.options(every)?.every != every {
         let needs = if every.is_some() { "takes a value a year: --every year, or none" } else { "takes all dates" };
@@ -221,16 +232,16 @@ pub fn run(args: &Args) -> Result<Finish> {
         series: stack.options.clone(),
         method,
         output: args.output.clone(),
-        fitted: args.landtrendr.fitted.clone(),
+        fitted: args.parameters.landtrendr.fitted.clone(),
     };
     let entered = stack.scenes.iter().collect::<Vec<_>>();
     let product = segment::add(&mut stack.pass, &entered, &options, &context)?;
     execute(stack.pass, vec![product], &args.common, &context)
 }
 
-impl Args {
+impl MethodArgs {
     /// Options of a method that was not asked for would be passed over in silence: they are errors.
-    fn check(&self) -> Result<()> {
+    fn check(&self, method: Option<MethodName>) -> Result<()> {
         let (l, b, c) = (&self.landtrendr, &self.bfast, &self.ccdc);
         let landtrendr = [
             ("--fitted", l.fitted.is_some()),
@@ -265,7 +276,7 @@ impl Args {
             ("--lambda", c.lambda.is_some()),
             ("--max-breaks", c.max_breaks.is_some()),
         ];
-        let of = |method: MethodName| method != self.method;
+        let of = |of: MethodName| Some(of) != method;
         let foreign = landtrendr
             .iter()
             .filter(|_| of(MethodName::Landtrendr))
@@ -283,12 +294,35 @@ impl Args {
         if self.more_is_bare { Loss::Rises } else { Loss::Falls }
     }
 
-    fn method(&self) -> Result<SegmentMethod> {
-        match self.method {
+    /// No method at all.
+    ///
+    /// # Errors
+    /// Usage error where an option of one is given.
+    pub fn none(&self) -> Result<()> {
+        self.check(None)
+    }
+
+    /// The order of a harmonic model, which has no other parameter here.
+    ///
+    /// # Errors
+    /// As [`MethodArgs::none`].
+    pub fn only_order(&self) -> Result<Option<u32>> {
+        let mut rest = self.clone();
+        rest.bfast.order = None;
+        rest.none().map(|()| self.bfast.order)
+    }
+
+    /// A method with its parameters; CCDC and COLD read all bands unless the series is of one `index`.
+    ///
+    /// # Errors
+    /// Usage errors of parameters that are out of range or of another method.
+    pub fn method(&self, method: MethodName, index: bool) -> Result<SegmentMethod> {
+        self.check(Some(method))?;
+        match method {
             MethodName::Landtrendr => self.landtrendr(),
             MethodName::BfastMonitor => self.bfast(),
-            MethodName::Ccdc => Ok(self.ccdc(Variant::Ccdc)),
-            MethodName::Cold => Ok(self.ccdc(Variant::Cold)),
+            MethodName::Ccdc => Ok(self.ccdc(Variant::Ccdc, !index)),
+            MethodName::Cold => Ok(self.ccdc(Variant::Cold, !index)),
         }
     }
 
@@ -357,8 +391,7 @@ impl Args {
         Ok(SegmentMethod::BfastMonitor(settings, given.frequency.unwrap_or(365)))
     }
 
-    fn ccdc(&self, variant: Variant) -> SegmentMethod {
-        let bands = !self.series.names_index();
+    fn ccdc(&self, variant: Variant, bands: bool) -> SegmentMethod {
         let d = if bands { CcdcSettings::reflectance(variant) } else { CcdcSettings::index(variant) };
         let settings = CcdcSettings {
             conse: self.ccdc.conse.unwrap_or(d.conse),

@@ -9,6 +9,7 @@ pub mod composite;
 pub mod coregister;
 pub mod cover;
 pub mod curves;
+pub mod fit;
 pub mod index;
 pub mod ingest;
 pub mod interpolate;

@@ -88,10 +88,11 @@ pub fn read(
     let periods = series.periods.clone();
     let value = pass.add(Probe::new(series.dates), Vec::new())?;
     let unmasked = pass.add(Probe::new(plain.dates), Vec::new())?;
-    let flags = pass.add(Probe::new(flags), Vec::new())?;
+    let flags = if flags.is_empty() { None } else { Some(pass.add(Probe::new(flags), Vec::new())?) };
     pass.source_names().iter().for_each(|name| context.notes.reads(&crate::scene::on_disk(name), None));
     let mut outcome = pass.run(&context.limits, context.progress.as_ref(), &context.cancel)?;
-    let (value, unmasked, flags) = (outcome.take(&value)?.0, outcome.take(&unmasked)?.0, outcome.take(&flags)?.0);
+    let (value, unmasked) = (outcome.take(&value)?.0, outcome.take(&unmasked)?.0);
+    let flags = flags.map_or_else(|| Ok(Vec::new()), |f| outcome.take(&f).map(|probed| probed.0))?;
     let finite = |v: f64| v.is_finite().then_some(v);
     let mut dates = Vec::with_capacity(days.len());
     let mut flags = flags.into_iter();

@@ -87,6 +87,12 @@ pub fn add(
             attach(pass, series, model, &maps, None, None, context)
         }
         SegmentMethod::BfastMonitor(settings, frequency) => {
+            if settings.trend {
+                context.notes.warn(
+                    "the trend of the history is extrapolated through the monitoring: where that is long beside the history, \
+                     stable pixels have breaks too; --no-trend keeps false alarms at the level",
+                );
+            }
             let series = enter(pass, scenes, &options.series)?;
             let model = BfastModel::new(BfastMonitor::new(*settings, axis(&series.days, *frequency)?)?);
             whole(pass, series, model, &options.output, "Breaks since the start of monitoring", context)
@@ -135,13 +141,13 @@ fn ccdc_series(
 }
 
 /// The regular axis of dates.
-fn axis(days: &[Date], frequency: u32) -> Result<Axis> {
+pub(super) fn axis(days: &[Date], frequency: u32) -> Result<Axis> {
     let dates: Vec<(i32, u16)> = days.iter().map(|d| (i32::from(d.year()), d.day_of_year().unsigned_abs())).collect();
     Axis::from_dates(&dates, frequency)
 }
 
 /// Days since 0001-01-01, which is day 1.
-fn ordinal(day: Date) -> f64 {
+pub(super) fn ordinal(day: Date) -> f64 {
     (day.duration_since(Date::constant(1, 1, 1)).as_hours() / 24 + 1) as f64
 }
 
