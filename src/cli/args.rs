@@ -202,7 +202,8 @@ impl SceneArgs {
     /// As [`crate::scene::open_stack`].
     pub fn open_stack(&self, inputs: &[String], common: &Common, context: &Context) -> Result<Vec<Scene>> {
         let scenes = crate::scene::open_stack(inputs, &self.options(common))?;
-        scenes.iter().for_each(|s| tell(s, context));
+        warn_once(&scenes, context);
+        scenes.iter().for_each(|s| tell_rest(s, context));
         Ok(scenes)
     }
 
@@ -242,8 +243,31 @@ impl SceneArgs {
     }
 }
 
+/// What is said of several scenes in the same words is said once, of the first of them.
+fn warn_once(scenes: &[Scene], context: &Context) {
+    let mut told: Vec<(String, &str, usize)> = Vec::new();
+    for scene in scenes {
+        for warning in &scene.warnings {
+            let words = warning.replace(&scene.name, "");
+            match told.iter_mut().find(|(known, ..)| *known == words) {
+                Some((.., more)) => *more += 1,
+                None => told.push((words, warning, 0)),
+            }
+        }
+    }
+    for (_, warning, more) in told {
+        let others = if more > 0 { format!(" (and of {more} more scenes)") } else { String::new() };
+        context.notes.warn(&format!("{warning}{others}"));
+    }
+}
+
 fn tell(scene: &Scene, context: &Context) {
     scene.warnings.iter().for_each(|w| context.notes.warn(w));
+    tell_rest(scene, context);
+}
+
+/// What is told besides warnings.
+fn tell_rest(scene: &Scene, context: &Context) {
     scene.decisions.iter().for_each(|d| context.notes.decide(d));
     if let Some(product) = &scene.product {
         context.notes.decide(&format!("{}: {product}", scene.name));

@@ -1,4 +1,4 @@
-//! The guide: how regrow is built, how it reads reflectance and joins dates, how accurate and how fast it is, and what its words mean.
+//! The guide: how regrow is built, how it reads reflectance, joins dates and follows series, how accurate and how fast it is, and what its words mean.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -11,6 +11,9 @@ pub mod radiometry {}
 
 #[doc = include_str!("composites.md")]
 pub mod composites {}
+
+#[doc = include_str!("series.md")]
+pub mod series {}
 
 #[doc = include_str!("accuracy.md")]
 pub mod accuracy {}

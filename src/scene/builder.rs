@@ -7,7 +7,7 @@ use super::encoding::Stated;
 use super::options::{Encoding, Maskings, SceneOptions};
 use super::product::Product;
 use super::sensor::Sensor;
-use super::{Scene, SceneBand, assumed, collar, date, encoding, extent, mask, told, truth};
+use super::{Quantity, Scene, SceneBand, assumed, collar, date, encoding, extent, mask, told, truth};
 use crate::engine::warp::Warper;
 use crate::error::{Error, Result};
 use crate::raster::{Role, Source};
@@ -247,12 +247,13 @@ impl<'a> Builder<'a> {
             bands.push(resolved.band);
         }
         if !assumed.is_empty() {
-            self.warnings.push(format!(
-                "{}: integers of unknown scale in {}: taken as proportional to reflectance (offset 0), for ratios only; state \
-                 --scale and --offset, or --boa-offset for Sentinel-2",
-                self.name,
-                assumed.join(" ")
-            ));
+            let taken = if bands.iter().any(|b: &SceneBand| b.quantity == Quantity::Proportional) {
+                "integers of unknown scale, taken as proportional to reflectance (offset 0), for ratios only; state --scale and \
+                 --offset, or --boa-offset for Sentinel-2"
+            } else {
+                "nothing states the offset, taken as 0; state it with --offset, or --boa-offset for Sentinel-2"
+            };
+            self.warnings.push(format!("{}: {}: {taken}", self.name, assumed.join(" ")));
         }
         decisions.extend(self.truth(&bands)?);
         self.saturation(&mut bands, &mut decisions);

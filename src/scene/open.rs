@@ -176,7 +176,11 @@ mod tests {
         assert_eq!(encoding(&s, Role::Red).3, Quantity::Proportional);
         assert!(s.channel(Role::Red, "", &[]).err().unwrap().to_string().contains("--scale"));
         assert!(s.ratio_channel(Role::Red, "", &[]).unwrap().valid.is_none());
-        assert!(s.warnings.iter().any(|w| w.contains("unknown scale in swir22 nir nir08 red")), "{:?}", s.warnings);
+        assert!(
+            s.warnings.iter().any(|w| w.contains("swir22 nir nir08 red: integers of unknown scale")),
+            "{:?}",
+            s.warnings
+        );
     }
 
     #[test]
