@@ -23,6 +23,7 @@ pub mod coregister;
 pub mod cover;
 pub mod demo;
 pub mod execute;
+pub mod forecast;
 pub mod index;
 pub mod index_list;
 pub mod info;
@@ -99,6 +100,8 @@ enum Verb {
     Coregister(Box<coregister::Args>),
     /// Map fractional vegetation cover, with classes and hectares
     Cover(Box<cover::Args>),
+    /// Forecast when zones reach a target, with a prediction interval and what-if rates
+    Forecast(Box<forecast::Args>),
     /// Map spectral indices, a band each
     Index(Box<index::Args>),
     /// Measure recovery after disturbance, year by year: Y2R, R80P, RRI, percent of target, with a reason for every undefined pixel
@@ -146,6 +149,7 @@ impl Verb {
             Self::Composite(args) => composite::run(args),
             Self::Coregister(args) => coregister::run(args),
             Self::Cover(args) => cover::run(args),
+            Self::Forecast(args) => forecast::run(args),
             Self::Index(args) => index::run(args),
             Self::Recovery(args) => recovery::run(args),
             Self::Segment(args) => segment::run(args),

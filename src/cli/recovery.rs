@@ -9,7 +9,6 @@ use super::execute::execute;
 use super::options::Zones;
 use super::series_args::SeriesArgs;
 use crate::error::{Error, Result};
-use crate::product::Context;
 use crate::product::period::Every;
 use crate::product::recovery::{self, RecoveryOptions};
 use crate::temporal::recovery::{Recovery, RecoverySettings, Target};
@@ -108,7 +107,8 @@ pub fn run(args: &Args) -> Result<Finish> {
     let both = (&args.common, &args.scene);
     let mut stack = args.series.open(&args.inputs, "recovery", every, both, &context)?;
     let zones = args.zones.build(stack.pass.grid(), &context)?;
-    let reference = args.reference(&stack, &context)?;
+    let reference = args.reference.as_ref().filter(|_| !args.common.explain);
+    let reference = reference.map(|path| stack.reference(path, &args.common, &context)).transpose()?;
     let options = RecoveryOptions {
         series: stack.options.clone(),
         recovery,
@@ -139,19 +139,5 @@ impl Args {
             more_is_bare: self.more_is_bare,
             ..RecoverySettings::default()
         })
-    }
-
-    /// The series of the reference area, read in a pass of its own over the box of its polygons.
-    fn reference(&self, stack: &super::series_args::Stack, context: &Context) -> Result<Option<(Vec<i32>, Vec<f64>)>> {
-        let Some(path) = self.reference.as_ref().filter(|_| !self.common.explain) else { return Ok(None) };
-        let layer = crate::io::vector::read(&crate::scene::local_file(path)?, None)?;
-        context.notes.reads(path, None);
-        let common = Common { aoi: Some(path.clone()), ..self.common.clone() };
-        let mut pass = common.pass("reference", &stack.grid, context)?;
-        let mut entered = Vec::with_capacity(stack.scenes.len());
-        for (i, scene) in stack.scenes.iter().enumerate() {
-            entered.push(scene.scene.enter(&mut pass, &format!("{i}:"))?);
-        }
-        recovery::reference(pass, &entered.iter().collect::<Vec<_>>(), &stack.options, &layer, context).map(Some)
     }
 }

@@ -1,5 +1,6 @@
 //! Options of verbs that read a stack of dates.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
@@ -58,6 +59,24 @@ pub struct Stack {
     pub scenes: Vec<Entered>,
     /// What is computed of each.
     pub options: SeriesOptions,
+}
+
+impl Stack {
+    /// Years and medians of a reference area, read in a pass of its own over the box of its polygons.
+    ///
+    /// # Errors
+    /// As [`crate::product::recovery::reference()`], and those of reading the polygons.
+    pub fn reference(&self, path: &PathBuf, common: &Common, context: &Context) -> Result<(Vec<i32>, Vec<f64>)> {
+        let layer = crate::io::vector::read(&crate::scene::local_file(path)?, None)?;
+        context.notes.reads(path, None);
+        let common = Common { aoi: Some(path.clone()), ..common.clone() };
+        let mut pass = common.pass("reference", &self.grid, context)?;
+        let mut entered = Vec::with_capacity(self.scenes.len());
+        for (i, scene) in self.scenes.iter().enumerate() {
+            entered.push(scene.scene.enter(&mut pass, &format!("{i}:"))?);
+        }
+        crate::product::recovery::reference(pass, &entered.iter().collect::<Vec<_>>(), &self.options, &layer, context)
+    }
 }
 
 impl SeriesArgs {

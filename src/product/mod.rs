@@ -10,6 +10,7 @@ pub mod coregister;
 pub mod cover;
 pub mod curves;
 pub mod fit;
+pub mod forecast;
 pub mod index;
 pub mod ingest;
 pub mod interpolate;

@@ -34,7 +34,7 @@ pub(crate) struct Folder(tempfile::TempDir);
 impl Folder {
     pub(crate) fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
-        scene(&folder.path("scene.tif"));
+        scene(&folder.path("scene.tif"), reflectance);
         water(&folder.path("water.tif"));
         let mut soil = File::create(folder.path("soil.csv")).unwrap();
         writeln!(soil, "x,y,cu").unwrap();
@@ -61,8 +61,10 @@ impl Folder {
     }
 }
 
-fn scene(path: &Path) {
-    let pixels: Vec<f32> = (0..ROWS).flat_map(|r| (0..COLS).flat_map(move |c| reflectance(c, r))).collect();
+/// A scene of 64 x 48 pixels of blue, green, red and near infrared.
+pub(crate) fn scene(path: &Path, reflectance: impl Fn(usize, usize) -> [f32; 4]) {
+    let places = (0..ROWS).flat_map(|r| (0..COLS).map(move |c| (c, r)));
+    let pixels: Vec<f32> = places.flat_map(|(c, r)| reflectance(c, r)).collect();
     let mut file = TiffEncoder::new(File::create(path).unwrap()).unwrap();
     let mut image = file.new_image::<colortype::RGBA32Float>(COLS as u32, ROWS as u32).unwrap();
     place(image.encoder());

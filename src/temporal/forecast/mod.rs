@@ -158,7 +158,7 @@ impl Forecaster {
                 Ok(outlook::as_it_goes(&self.settings, forecast, factor))
             }
             Scenario::Factor(factor) => {
-                Err(Error::usage(format!("--factor: {factor}; give a multiple of the rate above 0, up to 100")))
+                Err(Error::usage(format!("--scenario: {factor}; give a multiple of the rate above 0, up to 100")))
             }
             Scenario::Rate(rate) if rate > 0.0 && rate.is_finite() => {
                 Ok(outlook::at_rate(&self.settings, forecast, rate))
