@@ -234,8 +234,8 @@ fn panel(zone: &ZoneForecast, forecaster: &ZoneForecaster, y_title: &str) -> Pan
         let mark = |facts: &mut SeriesFacts, year: Option<f64>, name: &str| {
             facts.marks.extend(year.filter(|y| *y <= to).map(|y| (y, format!("{name}{y:.1}"))));
         };
-        mark(&mut facts, outlook.year.ok(), "");
         mark(&mut facts, outlook.earliest.ok(), "earliest ");
+        mark(&mut facts, outlook.year.ok(), "reached ");
         mark(&mut facts, outlook.latest.ok(), "latest ");
     }
     let reason = outlook.map(|o| forecaster.reason(zone, &o)).filter(|r| !r.is_empty());

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::io::atomic::{check_output, write_bytes};
 
 /// Colours and lines; series and bands are told apart by lightness too.
-const STYLE: &str = "<style>text{font:11px sans-serif;fill:#444}.title{font-weight:bold;fill:#222}\
+const STYLE: &str = "<style>svg{background:#fff}\
+text{font:11px sans-serif;fill:#444;stroke:#fff;stroke-width:3px;paint-order:stroke}.title{font-weight:bold;fill:#222}\
 .grid{stroke:#e2e2e2}.axis{stroke:#666}.model{fill:none;stroke:#b3402a;stroke-width:2}.dot{fill:#2b6a99}\
 .hollow{fill:#fff;stroke:#2b6a99}.band{fill:#b3402a;fill-opacity:.14}.mark{stroke:#555;stroke-dasharray:2 3}\
 .level{stroke:#2f7d3b;stroke-width:1.5;stroke-dasharray:7 4}.line{fill:none;stroke-width:2}\

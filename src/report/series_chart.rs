@@ -68,7 +68,7 @@ fn panel(panel: &Panel, (x, y): (f64, f64), (width, height): (f64, f64)) -> Mark
     let axes = axes(facts, plot);
     let fits = ((plot[1] - plot[0]) / LETTER) as usize;
     html! {
-        text .title x=(plot[0]) y=(y + 16.0) { (cut(&panel.title, fits)) }
+        text .title x=(plot[0]) y=(y + 16.0) { title { (panel.title) } (cut(&panel.title, fits)) }
         @match &axes {
             None => { text .label x=(plot[0]) y=(plot[2] + 24.0) { "no value in the series" } }
             Some(axes) => {
@@ -91,7 +91,7 @@ fn content(facts: &SeriesFacts, axes: &Axes, plot: [f64; 4]) -> Markup {
         }
         @for (level, label) in &facts.levels {
             line .level x1=(plot[0]) x2=(plot[1]) y1=(at(axes.py(*level))) y2=(at(axes.py(*level))) {}
-            text .tick x=(plot[0] + 5.0) y=(at(axes.py(*level) - 4.0)) { (label) }
+            text .tick text-anchor="end" x=(plot[1] - 3.0) y=(at(axes.py(*level) - 4.0)) { (label) }
         }
         @for (time, label, row) in rows(facts, axes, plot) {
             line .mark x1=(at(axes.px(time))) x2=(at(axes.px(time))) y1=(plot[2]) y2=(plot[3]) {}
