@@ -85,19 +85,17 @@ fn content(facts: &SeriesFacts, axes: &Axes, plot: [f64; 4]) -> Markup {
     let there = facts.band.iter().map(|b| (b.0, inside(b.2)));
     let back = facts.band.iter().rev().map(|b| (b.0, inside(b.1)));
     let at = |v: f64| format!("{v:.1}");
+    let marks = rows(facts, axes, plot);
+    // Labels last: their halo keeps lines off them.
     html! {
         @if facts.band.len() > 1 {
             path .band d=(axes.path(there.chain(back)) + "Z") {}
         }
-        @for (level, label) in &facts.levels {
+        @for (level, _) in &facts.levels {
             line .level x1=(plot[0]) x2=(plot[1]) y1=(at(axes.py(*level))) y2=(at(axes.py(*level))) {}
-            text .tick text-anchor="end" x=(plot[1] - 3.0) y=(at(axes.py(*level) - 4.0)) { (label) }
         }
-        @for (time, label, row) in rows(facts, axes, plot) {
-            line .mark x1=(at(axes.px(time))) x2=(at(axes.px(time))) y1=(plot[2]) y2=(plot[3]) {}
-            @let right = ends_before(axes.px(time), &label, plot);
-            text .tick text-anchor=(if right { "end" } else { "start" })
-                x=(at(axes.px(time) + if right { -4.0 } else { 4.0 })) y=(at(plot[2] + 11.0 + 13.0 * row as f64)) { (label) }
+        @for (time, ..) in &marks {
+            line .mark x1=(at(axes.px(*time))) x2=(at(axes.px(*time))) y1=(plot[2]) y2=(plot[3]) {}
         }
         @for (i, (_, line)) in facts.lines.iter().enumerate() {
             path class=(format!("line l{}", i % COLOURS)) d=(axes.path(line.iter().copied())) {}
@@ -106,6 +104,14 @@ fn content(facts: &SeriesFacts, axes: &Axes, plot: [f64; 4]) -> Markup {
             circle class=(if *hollow { "hollow" } else { "dot" }) cx=(at(axes.px(*time))) cy=(at(axes.py(*value))) r="3" {
                 title { (tick(*time)) ": " (plain(*value)) }
             }
+        }
+        @for (level, label) in &facts.levels {
+            text .tick text-anchor="end" x=(plot[1] - 3.0) y=(at(axes.py(*level) - 4.0)) { (label) }
+        }
+        @for (time, label, row) in &marks {
+            @let before = ends_before(axes.px(*time), label, plot);
+            text .tick text-anchor=(if before { "end" } else { "start" })
+                x=(at(axes.px(*time) + if before { -4.0 } else { 4.0 })) y=(at(plot[2] + 11.0 + 13.0 * *row as f64)) { (label) }
         }
     }
 }
