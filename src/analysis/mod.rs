@@ -11,6 +11,7 @@ pub mod formula;
 pub mod index;
 pub mod interpolate;
 pub mod means;
+pub mod monitor;
 pub mod mosaic;
 pub mod outlines;
 pub mod recovery;

@@ -31,6 +31,7 @@ pub mod ingest;
 pub mod interpolate;
 pub mod machine;
 pub mod man;
+pub mod monitor;
 pub mod options;
 pub mod pixel;
 pub mod plan;
@@ -104,6 +105,8 @@ enum Verb {
     Forecast(Box<forecast::Args>),
     /// Map spectral indices, a band each
     Index(Box<index::Args>),
+    /// Near-real-time monitoring: fit a stable history once, then update the state with every new scene and tell alerts
+    Monitor(Box<monitor::Args>),
     /// Measure recovery after disturbance, year by year: Y2R, R80P, RRI, percent of target, with a reason for every undefined pixel
     Recovery(Box<recovery::Args>),
     /// Cut series into segments or find their breaks: LandTrendr, BFAST Monitor, CCDC, COLD
@@ -151,6 +154,7 @@ impl Verb {
             Self::Cover(args) => cover::run(args),
             Self::Forecast(args) => forecast::run(args),
             Self::Index(args) => index::run(args),
+            Self::Monitor(args) => monitor::run(args),
             Self::Recovery(args) => recovery::run(args),
             Self::Segment(args) => segment::run(args),
             Self::Trend(args) => trend::run(args),

@@ -170,11 +170,22 @@ struct BfastArgs {
     frequency: Option<u32>,
 }
 
+/// Part of a history, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum HistoryName {
+pub(super) enum HistoryName {
     All,
     Roc,
     Bp,
+}
+
+impl From<HistoryName> for History {
+    fn from(name: HistoryName) -> Self {
+        match name {
+            HistoryName::All => Self::All,
+            HistoryName::Roc => Self::Roc,
+            HistoryName::Bp => Self::Bp,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -203,7 +214,7 @@ struct CcdcArgs {
 
 /// A date or decimal year, as a decimal year.
 #[derive(Clone, Copy, Debug)]
-struct Start(f64);
+pub(super) struct Start(pub(super) f64);
 
 impl FromStr for Start {
     type Err = String;
@@ -374,12 +385,7 @@ impl MethodArgs {
             }
             ProcessName::Cusum => Process::Cusum,
         };
-        let history = match given.history {
-            None => d.history,
-            Some(HistoryName::All) => History::All,
-            Some(HistoryName::Roc) => History::Roc,
-            Some(HistoryName::Bp) => History::Bp,
-        };
+        let history = given.history.map_or(d.history, History::from);
         let settings = BfastSettings {
             trend: !given.no_trend,
             order: given.order.unwrap_or(d.order),

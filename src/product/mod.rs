@@ -15,6 +15,7 @@ pub mod index;
 pub mod ingest;
 pub mod interpolate;
 pub mod model;
+pub mod monitor;
 pub mod output;
 pub mod period;
 pub mod pixel;

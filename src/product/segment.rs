@@ -141,6 +141,9 @@ fn ccdc_series(
 }
 
 /// The regular axis of dates.
+///
+/// # Errors
+/// As [`Axis::from_dates`].
 pub(super) fn axis(days: &[Date], frequency: u32) -> Result<Axis> {
     let dates: Vec<(i32, u16)> = days.iter().map(|d| (i32::from(d.year()), d.day_of_year().unsigned_abs())).collect();
     Axis::from_dates(&dates, frequency)

@@ -7,7 +7,7 @@ use crate::engine::TileIn;
 use crate::spectral::{Evaluation, Program};
 
 /// Pixels that are evaluated together: what programs compute at a time.
-pub(super) const RUN: usize = 256;
+pub(in crate::analysis) const RUN: usize = 256;
 
 /// One date: which program makes its values, from which channels.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl Dates {
     }
 
     /// Working memory for runs of pixels.
-    pub(super) fn values(&self) -> Values<'_> {
+    pub(in crate::analysis) fn values(&self) -> Values<'_> {
         Values {
             dates: self,
             evaluations: self.programs.iter().map(|p| p.evaluation()).collect(),
@@ -96,7 +96,7 @@ pub struct Values<'a> {
 
 impl Values<'_> {
     /// Evaluates `run` pixels of a row of the tile.
-    pub(super) fn load(&mut self, input: &TileIn<'_>, row: usize, col: usize, run: usize) {
+    pub(in crate::analysis) fn load(&mut self, input: &TileIn<'_>, row: usize, col: usize, run: usize) {
         let (row, col) = (row + input.halo, col + input.halo);
         for (date, to) in self.dates.dates.iter().zip(self.values.chunks_exact_mut(self.bands * RUN)) {
             let load = |i: usize, values: &mut [f64]| input.planes[date.planes[i]].load(row, col, values);
@@ -108,7 +108,7 @@ impl Values<'_> {
     }
 
     /// Value of a band of a date at a pixel of the run, where all bands of the date are finite.
-    pub(super) fn value(&self, date: usize, band: usize, lane: usize) -> f64 {
+    pub(in crate::analysis) fn value(&self, date: usize, band: usize, lane: usize) -> f64 {
         self.values[(date * self.bands + band) * RUN + lane]
     }
 

@@ -11,7 +11,7 @@ pub use dates::{Dates, Values};
 pub use periods::{Period, Statistic};
 pub use probe::{Probe, Probed};
 
-use self::dates::RUN;
+pub(super) use self::dates::RUN;
 use self::periods::reduce;
 use std::sync::Arc;
 
