@@ -12,11 +12,15 @@ use super::{Finish, console};
 use crate::error::{Error, Result};
 use crate::grid::transform::Transform;
 use crate::grid::{Crs, Grid};
+use crate::io::atomic::check_output;
 use crate::io::table::{self, Table};
 use crate::product::fit::{self, FitMethod, Fitted};
 use crate::product::period::Every;
 use crate::product::pixel::{PixelDate, PixelSeries, cell, read};
 use crate::product::segment::SegmentMethod;
+use crate::product::series::decimal_year;
+use crate::report::drawing::{check_svg, write_svg};
+use crate::report::series_chart::{self as chart, SeriesFacts};
 use crate::scene::Alignment;
 use crate::vector::Value;
 
@@ -42,6 +46,9 @@ pub struct Args {
     /// years)
     #[arg(long, value_enum)]
     fit: Option<FitName>,
+    /// Draw the dates, those that are masked hollow, and the model
+    #[arg(long, value_name = "P.svg")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     parameters: MethodArgs,
     #[command(flatten)]
@@ -80,10 +87,13 @@ pub fn run(args: &Args) -> Result<Finish> {
     let mut scenes = args.scene.open_stack(&args.inputs, &args.common, &context)?;
     args.series.select(&mut scenes)?;
     let (grid, scenes) = args.scene.together(scenes, Alignment::Intersection, &context)?;
+    let files: Vec<PathBuf> = scenes.iter().flat_map(|s| s.files()).collect();
     if let Some(output) = &args.output {
-        let files: Vec<PathBuf> = scenes.iter().flat_map(|s| s.files()).collect();
         table::check_extension(output)?;
-        crate::io::atomic::check_output(output, args.common.overwrite, &files)?;
+        check_output(output, args.common.overwrite, &files)?;
+    }
+    if let Some(plot) = &args.plot {
+        check_svg(plot, &args.output.iter().collect::<Vec<_>>(), args.common.overwrite, &files)?;
     }
     let (x, y) = args.place(&grid)?;
     let window = cell(&grid, x, y)?;
@@ -91,6 +101,10 @@ pub fn run(args: &Args) -> Result<Finish> {
     let fitted = method.as_ref().map(|m| fit(m, &series)).transpose()?;
     let name = options.indices.first().map_or("value", |i| i.name.as_str());
     let table = tabulate(&series, name);
+    if let Some(plot) = &args.plot {
+        let drawn = chart::series(&format!("{name} at {} {}", args.x, args.y), name, &facts(&series, fitted.as_ref()));
+        write_svg(plot, &drawn, args.common.overwrite)?;
+    }
     if let Some(output) = &args.output {
         table::write(output, &table, args.common.overwrite)?;
     }
@@ -118,6 +132,18 @@ fn fit(method: &FitMethod, series: &PixelSeries) -> Result<Fitted> {
     let days: Vec<_> = series.dates.iter().map(|d| d.day).collect();
     let by_date: Vec<f64> = series.dates.iter().map(|d| d.value.unwrap_or(f64::NAN)).collect();
     fit::fit(method, &series.times, &series.values, &days, &by_date)
+}
+
+/// What is drawn: all dates that have a value, and the model; of periods what the model was fitted to.
+fn facts(series: &PixelSeries, fitted: Option<&Fitted>) -> SeriesFacts {
+    let dates =
+        series.dates.iter().filter_map(|d| Some((decimal_year(d.day), d.value.or(d.unmasked)?, d.value.is_none())));
+    let mut facts = SeriesFacts { points: dates.collect(), ..SeriesFacts::default() };
+    if let Some(fitted) = fitted {
+        facts.lines.clone_from(&fitted.lines);
+        facts.marks.clone_from(&fitted.marks);
+    }
+    facts
 }
 
 fn model(fitted: &Fitted) -> Json {
