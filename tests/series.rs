@@ -40,9 +40,15 @@ fn words(text: &str) -> Vec<String> {
 
 /// A raster of one row of values on the first of July of a year.
 fn annual(folder: &Path, year: i32, values: &[f32]) -> String {
+    raster(folder, year, values, values.len())
+}
+
+/// A raster of rows of `cols` values on the first of July of a year.
+fn raster(folder: &Path, year: i32, values: &[f32], cols: usize) -> String {
     let path = folder.join(format!("v_{year}0701.tif"));
     let mut file = TiffEncoder::new(File::create(&path).unwrap()).unwrap();
-    let mut image = file.new_image::<colortype::Gray32Float>(values.len() as u32, 1).unwrap();
+    let (cols, rows) = (cols as u32, (values.len() / cols) as u32);
+    let mut image = file.new_image::<colortype::Gray32Float>(cols, rows).unwrap();
     image.encoder().write_tag(Tag::Unknown(33550), &[30.0, 30.0, 0.0][..]).unwrap();
     image.encoder().write_tag(Tag::Unknown(33922), &[0.0, 0.0, 0.0, 500_000.0, 7_500_000.0, 0.0][..]).unwrap();
     let keys: [u16; 16] = [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32723];
@@ -181,6 +187,30 @@ fn landtrendr_of_the_oracle() {
             let magnitude = case["greatest_loss"]["mag"].as_f64().unwrap();
             assert!((of("disturbance_magnitude") - magnitude).abs() < 1e-3, "{id}");
         }
+    }
+}
+
+#[test]
+fn contextual_significance_of_the_oracle() {
+    for case in oracle("contextual_mk.json")["cases"].as_array().unwrap() {
+        let folder = tempfile::tempdir().unwrap();
+        let dates: Vec<Vec<f64>> = case["window_rows_are_time"].as_array().unwrap().iter().map(numbers).collect();
+        let write = |(year, values): (i32, &Vec<f64>)| {
+            let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+            raster(folder.path(), year, &values, 3)
+        };
+        let out = folder.path().join("trend.tif");
+        let mut run = words(&format!("trend {VALUE} --contextual -o {}", out.display()));
+        run.extend((1990..).zip(&dates).map(write));
+        regrow(&run);
+        let bands = read(&out);
+        // The middle pixel sees all nine; those at corners see four, so that theirs differ.
+        let (p, expected) = (&bands["p_value"], case["p_cmk"].as_f64().unwrap());
+        assert!((p[4] - expected).abs() < 1e-6, "{}: {} {expected}", case["id"], p[4]);
+        assert!(p.iter().any(|other| (other - expected).abs() > 1e-6));
+        let middle: Vec<f64> = dates.iter().map(|d| f64::from(d[4] as f32)).collect();
+        let times: Vec<f64> = (0..dates.len()).map(|i| 1990.0 + i as f64).collect();
+        assert!((bands["slope_per_year"][4] - plainly(&times, &middle).0).abs() < 1e-4);
     }
 }
 

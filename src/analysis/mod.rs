@@ -5,6 +5,7 @@ pub mod change;
 pub mod classes;
 pub mod clip;
 pub mod composite;
+pub mod contextual;
 pub mod copy;
 pub mod cover;
 pub mod formula;

@@ -86,7 +86,7 @@ impl Analysis for MonitorFit {
         for row in 0..input.rows() {
             for col in (0..cols).step_by(RUN) {
                 let run = RUN.min(cols - col);
-                values.load(input, row, col, run);
+                values.load(input, row as isize, col as isize, run);
                 for lane in 0..run {
                     by_date.iter_mut().enumerate().for_each(|(date, v)| *v = values.value(date, 0, lane));
                     self.bfast.axis().gather(&by_date, &mut rows);
@@ -210,7 +210,7 @@ impl Analysis for MonitorUpdate {
             for col in (0..cols).step_by(RUN) {
                 let run = RUN.min(cols - col);
                 let first = row * cols + col;
-                values.load(input, row, col, run);
+                values.load(input, row as isize, col as isize, run);
                 let bands = state_inputs.iter().zip(stored.chunks_exact_mut(RUN)).zip(&mut kept);
                 for (k, ((plane, stored), kept)) in bands.enumerate() {
                     plane.load(row + input.halo, col + input.halo, &mut stored[..run]);

@@ -60,6 +60,17 @@ impl TrendModel {
     }
 }
 
+impl TrendModel {
+    /// Puts another test, by its Z and p, in the place of a pixel's own; without one the trend has no significance.
+    pub(super) fn judge(&self, test: Option<(f64, f64)>, out: &mut [f32]) {
+        let (p, class) = (2, self.class_plane());
+        let slope = f64::from(out[0]);
+        let judged = test.filter(|_| !slope.is_nan());
+        out[p] = judged.map_or(f32::NAN, |(_, p)| p as f32);
+        out[class] = judged.map_or(f32::NAN, |(z, _)| f32::from(self.classes.code(slope, z)));
+    }
+}
+
 /// Trend classes, as rasters name and colour them.
 #[must_use]
 pub fn classes() -> Vec<Class> {

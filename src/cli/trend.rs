@@ -39,6 +39,9 @@ pub struct Args {
     /// The seasons of a year depend on each other (Hirsch & Slack)
     #[arg(long, requires = "seasonal")]
     correlated: bool,
+    /// Significance from the series of the 3 x 3 neighbourhood (contextual Mann-Kendall); slopes stay those of the pixel
+    #[arg(long)]
+    contextual: bool,
     /// What is done about autocorrelation: none, pw, tfpw, hamed-rao or yue-wang
     #[arg(long, value_name = "METHOD", default_value = "none")]
     prewhiten: Prewhitening,
@@ -114,6 +117,7 @@ pub fn run(args: &Args) -> Result<Finish> {
         series: stack.options.clone(),
         method,
         kendall,
+        contextual: args.contextual,
         limits,
         trend_classes,
         output: args.output.clone(),
@@ -134,6 +138,11 @@ impl Args {
         }
         if self.method != MethodName::TheilSen && (self.seasonal.is_some() || self.confidence.is_some()) {
             return wrong(if self.seasonal.is_some() { "--seasonal" } else { "--confidence" }, "--method theil-sen");
+        }
+        let plain =
+            self.method == MethodName::TheilSen && self.seasonal.is_none() && self.prewhiten == Prewhitening::None;
+        if self.contextual && !plain {
+            return wrong("--contextual", "--method theil-sen without --seasonal and --prewhiten");
         }
         if self.lags.is_some() && !matches!(self.prewhiten, Prewhitening::HamedRao | Prewhitening::YueWang) {
             return wrong("--lags", "--prewhiten hamed-rao or yue-wang");

@@ -12,7 +12,7 @@ use crate::analysis::series::{SeriesAnalysis, SeriesModel};
 use crate::analysis::tallied::TalliedClasses;
 use crate::analysis::tally::ClassAreas;
 use crate::analysis::zonal::{Statistic, Zonal, ZonalChannel, ZonalSums};
-use crate::engine::{Handle, Outcome, Output, Pass};
+use crate::engine::{Analysis, Handle, Outcome, Output, Pass, Spec};
 use crate::error::Result;
 use crate::io::table;
 use crate::raster::Class;
@@ -54,17 +54,32 @@ pub fn attach<M: SeriesModel>(
     zones: Option<&Arc<ZoneIndex>>,
     context: &Context,
 ) -> Result<Box<dyn Product>> {
-    let bands = model.bands();
+    let clip = pass.area_of_interest().cloned();
+    let analysis = SeriesAnalysis::new(series.dates, series.periods, clip, model);
+    attach_analysis(pass, analysis, maps, by_class, zones, context)
+}
+
+/// As [`attach`], of any analysis of series.
+///
+/// # Errors
+/// As [`attach`].
+pub fn attach_analysis<A: Analysis<Partial = ()>>(
+    pass: &mut Pass,
+    analysis: A,
+    maps: &[ModelMap<'_>],
+    by_class: Option<ByClass<'_>>,
+    zones: Option<&Arc<ZoneIndex>>,
+    context: &Context,
+) -> Result<Box<dyn Product>> {
+    let Spec { name: role, writes: bands, .. } = analysis.spec();
     let grid = pass.grid().clone();
     let sink = |map: &ModelMap<'_>| output::raster(map.path, &grid, &bands, map.planes.clone(), context);
     let outputs: Vec<Output> = maps.iter().map(sink).collect::<Result<_>>()?;
     let planes = maps.first().map_or(&[][..], |map| &map.planes);
     let figures = planes.iter().map(|p| (bands[*p].name.clone(), *p)).collect();
-    let role = model.name();
-    let clip = pass.area_of_interest().cloned();
-    let handle = pass.add(SeriesAnalysis::new(series.dates, series.periods, clip, model), outputs)?;
+    let handle = pass.add(analysis, outputs)?;
     let classes = by_class.map(|by| Classes::add(pass, &handle, by, zones, context)).transpose()?.flatten();
-    let artifact = |map: &ModelMap<'_>| artifact(map.path, role, map.title);
+    let artifact = |map: &ModelMap<'_>| artifact(map.path, &role, map.title);
     Ok(Box::new(Model { handle, figures, classes, artifacts: maps.iter().map(artifact).collect() }))
 }
 

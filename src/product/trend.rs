@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::model::{ByClass, ModelMap, attach};
+use super::model::{ByClass, ModelMap, attach, attach_analysis};
 use super::output::Files;
 use super::series::{Series, SeriesOptions, enter};
 use super::{Context, Product};
+use crate::analysis::contextual::ContextualTrend;
 use crate::analysis::trend::{TrendMethod, TrendModel, classes};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
@@ -64,6 +65,8 @@ pub struct TrendOptions {
     pub method: Method,
     /// The test, with what it does about autocorrelation.
     pub kendall: MannKendall,
+    /// Significance from the series of the 3 × 3 neighbourhood.
+    pub contextual: bool,
     /// Limits of the Theil-Sen slope.
     pub limits: Option<Limits>,
     /// Classes of slope and significance.
@@ -104,6 +107,10 @@ pub fn add(
         quantity: (0, "slope_per_year"),
         table: options.table.as_ref(),
     };
+    if options.contextual {
+        let analysis = ContextualTrend::new(series.dates, series.periods, model);
+        return attach_analysis(pass, analysis, &maps, Some(by_class), zones, context);
+    }
     attach(pass, series, model, &maps, Some(by_class), zones, context)
 }
 

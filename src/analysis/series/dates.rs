@@ -56,6 +56,12 @@ impl Dates {
         self.dates.is_empty()
     }
 
+    /// Times of the dates.
+    #[must_use]
+    pub fn times(&self) -> &[f64] {
+        &self.times
+    }
+
     /// Channels, in order.
     #[must_use]
     pub fn reads(&self) -> &[String] {
@@ -95,9 +101,10 @@ pub struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// Evaluates `run` pixels of a row of the tile.
-    pub(in crate::analysis) fn load(&mut self, input: &TileIn<'_>, row: usize, col: usize, run: usize) {
-        let (row, col) = (row + input.halo, col + input.halo);
+    /// Evaluates `run` pixels of a row of the tile, from a column; both count from its corner and may reach into the halo.
+    pub(in crate::analysis) fn load(&mut self, input: &TileIn<'_>, row: isize, col: isize, run: usize) {
+        let halo = input.halo as isize;
+        let (row, col) = ((row + halo) as usize, (col + halo) as usize);
         for (date, to) in self.dates.dates.iter().zip(self.values.chunks_exact_mut(self.bands * RUN)) {
             let load = |i: usize, values: &mut [f64]| input.planes[date.planes[i]].load(row, col, values);
             let results = self.evaluations[date.program].row(run, load);

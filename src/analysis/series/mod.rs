@@ -79,15 +79,15 @@ impl<M: SeriesModel> SeriesAnalysis<M> {
 
 /// One pixel's observations in buffers that are used again.
 #[derive(Default)]
-struct Gathered {
-    at: Vec<u32>,
-    times: Vec<f64>,
-    values: Vec<f64>,
+pub(super) struct Gathered {
+    pub(super) at: Vec<u32>,
+    pub(super) times: Vec<f64>,
+    pub(super) values: Vec<f64>,
     sorted: Vec<f64>,
 }
 
 impl Gathered {
-    fn observed(&self) -> Observed<'_> {
+    pub(super) fn observed(&self) -> Observed<'_> {
         Observed { at: &self.at, times: &self.times, values: &self.values }
     }
 }
@@ -120,16 +120,13 @@ impl<M: SeriesModel> Analysis for SeriesAnalysis<M> {
         for row in 0..input.rows() {
             for col in (0..cols).step_by(RUN) {
                 let run = RUN.min(cols - col);
-                values.load(input, row, col, run);
+                values.load(input, row as isize, col as isize, run);
                 for lane in 0..run {
                     let cell = row * cols + col + lane;
                     if keep.get(cell).is_some_and(|k| !k) {
                         continue;
                     }
-                    match &self.periods {
-                        None => values.gather(lane, &mut pixel),
-                        Some((periods, statistic)) => reduce(&values, lane, periods, *statistic, &mut pixel),
-                    }
+                    values.series(lane, self.periods.as_ref(), &mut pixel);
                     row_out.fill(f32::NAN);
                     self.model.fit(&pixel.observed(), &mut work, &mut row_out);
                     put(&row_out, &mut out.planes, cell)?;
@@ -140,8 +137,18 @@ impl<M: SeriesModel> Analysis for SeriesAnalysis<M> {
     }
 }
 
+impl Values<'_> {
+    /// The series of one pixel of the run, of dates or of periods.
+    pub(super) fn series(&self, lane: usize, periods: Option<&(Vec<Period>, Statistic)>, to: &mut Gathered) {
+        match periods {
+            None => self.gather(lane, to),
+            Some((periods, statistic)) => reduce(self, lane, periods, *statistic, to),
+        }
+    }
+}
+
 /// Writes the numbers of one cell, one a plane; NaN leaves nodata.
-fn put(numbers: &[f32], planes: &mut [OutPlane], cell: usize) -> Result<()> {
+pub(super) fn put(numbers: &[f32], planes: &mut [OutPlane], cell: usize) -> Result<()> {
     for (number, plane) in numbers.iter().zip(planes).filter(|(n, _)| !n.is_nan()) {
         match plane {
             OutPlane::F32(v) => v[cell] = *number,
