@@ -1,9 +1,10 @@
 //! Trends of every pixel (methods in [`crate::temporal::trend`]).
 
 use super::series::{Observed, SeriesModel};
-use crate::engine::{OutBand, Overview};
+use crate::engine::{Analysis, OutBand, Overview, Partial, Spec, TileIn, TileOut};
+use crate::error::Result;
 use crate::raster::{Class, Ramp};
-use crate::temporal::trend::classes::{NAMES, TrendClasses};
+use crate::temporal::trend::classes::{NAMES, PValues, TrendClasses};
 use crate::temporal::trend::harmonic::{self, Harmonic};
 use crate::temporal::trend::mann_kendall::{self, MannKendall, Test};
 use crate::temporal::trend::seasonal::{self, Place};
@@ -225,5 +226,42 @@ impl SeriesModel for TrendModel {
         if let Some(test) = trend.test {
             out[class] = f32::from(self.classes.code(trend.line.slope, test.z));
         }
+    }
+}
+
+/// The p-values of a field, for its false discovery rate; reads them from the plane of a trend.
+pub struct Significance {
+    /// Channel of the pass.
+    pub channel: String,
+}
+
+impl Partial for PValues {
+    fn merge(&mut self, next: Self) {
+        Self::merge(self, &next);
+    }
+}
+
+impl Analysis for Significance {
+    type Partial = PValues;
+
+    fn spec(&self) -> Spec {
+        // No field has more different values than there are keys; a tile has far fewer.
+        let most = (32 << PValues::BITS) * 48;
+        Spec {
+            name: "significance".into(),
+            reads: vec![self.channel.clone()],
+            scratch_fixed: most,
+            citations: vec!["Benjamini & Hochberg 1995, false discovery rate"],
+            ..Spec::default()
+        }
+    }
+
+    fn tile(&self, input: &TileIn<'_>, _out: &mut TileOut, sum: &mut PValues) -> Result<()> {
+        let mut row = vec![0.0; input.cols()];
+        for r in 0..input.rows() {
+            input.load(0, r, &mut row);
+            row.iter().for_each(|p| sum.add(*p));
+        }
+        Ok(())
     }
 }

@@ -51,6 +51,9 @@ pub struct Args {
     /// tfpw only where the autocorrelation is significant
     #[arg(long)]
     only_if_significant: bool,
+    /// Tell up to which p-value trends are significant at this false discovery rate (Benjamini & Hochberg; 0.05)
+    #[arg(long, value_name = "RATE")]
+    fdr: Option<f64>,
     /// Bands of the limits of the Theil-Sen slope at this confidence (0.95)
     #[arg(long, value_name = "SHARE")]
     confidence: Option<f64>,
@@ -109,6 +112,9 @@ pub fn run(args: &Args) -> Result<Finish> {
     }
     let limits = args.confidence.map(Limits::new).transpose()?;
     let trend_classes = TrendClasses::new(args.stable_slope)?;
+    if let Some(rate) = args.fdr.filter(|r| !(*r > 0.0 && *r < 1.0)) {
+        return Err(Error::usage(format!("--fdr: {rate}, expected a share between 0 and 1, such as 0.05")));
+    }
     let context = args.common.context()?;
     let both = (&args.common, &args.scene);
     let mut stack = args.series.open(&args.inputs, "trend", None, both, &context)?;
@@ -118,6 +124,7 @@ pub fn run(args: &Args) -> Result<Finish> {
         method,
         kendall,
         contextual: args.contextual,
+        discovery_rate: args.fdr,
         limits,
         trend_classes,
         output: args.output.clone(),

@@ -13,6 +13,12 @@ pub struct Handle<P> {
     pub(super) partial: PhantomData<fn() -> P>,
 }
 
+impl<P> Clone for Handle<P> {
+    fn clone(&self) -> Self {
+        Self { index: self.index, partial: PhantomData }
+    }
+}
+
 /// Cells that became nodata, by cause, for one analysis.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -40,7 +40,7 @@ pub struct ByClass<'a> {
     pub table: Option<&'a PathBuf>,
 }
 
-/// Adds a model to a pass. The first raster gets pixels and means of its bands as figures; with `by_class` it gets hectares of
+/// Adds a model to a pass; its handle is for what reads its planes again. The first raster gets pixels and means of its bands as figures; with `by_class` it gets hectares of
 /// the classes too.
 ///
 /// # Errors
@@ -53,7 +53,7 @@ pub fn attach<M: SeriesModel>(
     by_class: Option<ByClass<'_>>,
     zones: Option<&Arc<ZoneIndex>>,
     context: &Context,
-) -> Result<Box<dyn Product>> {
+) -> Result<(Box<dyn Product>, Handle<()>)> {
     let clip = pass.area_of_interest().cloned();
     let analysis = SeriesAnalysis::new(series.dates, series.periods, clip, model);
     attach_analysis(pass, analysis, maps, by_class, zones, context)
@@ -70,7 +70,7 @@ pub fn attach_analysis<A: Analysis<Partial = ()>>(
     by_class: Option<ByClass<'_>>,
     zones: Option<&Arc<ZoneIndex>>,
     context: &Context,
-) -> Result<Box<dyn Product>> {
+) -> Result<(Box<dyn Product>, Handle<()>)> {
     let Spec { name: role, writes: bands, .. } = analysis.spec();
     let grid = pass.grid().clone();
     let sink = |map: &ModelMap<'_>| output::raster(map.path, &grid, &bands, map.planes.clone(), context);
@@ -80,7 +80,8 @@ pub fn attach_analysis<A: Analysis<Partial = ()>>(
     let handle = pass.add(analysis, outputs)?;
     let classes = by_class.map(|by| Classes::add(pass, &handle, by, zones, context)).transpose()?.flatten();
     let artifact = |map: &ModelMap<'_>| artifact(map.path, &role, map.title);
-    Ok(Box::new(Model { handle, figures, classes, artifacts: maps.iter().map(artifact).collect() }))
+    let artifacts = maps.iter().map(artifact).collect();
+    Ok((Box::new(Model { handle: handle.clone(), figures, classes, artifacts }), handle))
 }
 
 /// A file without figures.

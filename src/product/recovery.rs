@@ -102,7 +102,7 @@ pub fn add(
         quantity: (RecoveryPlanes::PERCENT, "percent_recovery"),
         table: options.table.as_ref(),
     };
-    let model = attach(pass, series, model, &maps, Some(by_class), zones, context)?;
+    let (model, _) = attach(pass, series, model, &maps, Some(by_class), zones, context)?;
     let curves = match (curve_series, &options.curves) {
         (Some(series), Some(path)) => {
             let zones = zones.map_or_else(|| curves::whole(pass.grid()), |z| Ok(Arc::clone(z)))?;

@@ -84,7 +84,7 @@ pub fn add(
             let map = |path, planes: std::ops::Range<usize>, title| ModelMap { path, planes: planes.collect(), title };
             let mut maps = vec![map(&options.output, path, "LandTrendr segments")];
             maps.extend(options.fitted.iter().map(|file| map(file, fitted.clone(), "LandTrendr path, year by year")));
-            attach(pass, series, model, &maps, None, None, context)
+            attach(pass, series, model, &maps, None, None, context).map(|(product, _)| product)
         }
         SegmentMethod::BfastMonitor(settings, frequency) => {
             if settings.trend {
@@ -163,7 +163,8 @@ fn whole<M: SeriesModel>(
     context: &Context,
 ) -> Result<Box<dyn Product>> {
     let planes = (0..model.bands().len()).collect();
-    attach(pass, series, model, &[ModelMap { path, planes, title }], None, None, context)
+    let maps = [ModelMap { path, planes, title }];
+    attach(pass, series, model, &maps, None, None, context).map(|(product, _)| product)
 }
 
 #[cfg(test)]

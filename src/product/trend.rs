@@ -8,13 +8,13 @@ use jiff::civil::Date;
 use super::model::{ByClass, ModelMap, attach, attach_analysis};
 use super::output::Files;
 use super::series::{Series, SeriesOptions, enter};
-use super::{Context, Product};
+use super::{Artifact, Context, Product};
 use crate::analysis::contextual::ContextualTrend;
-use crate::analysis::trend::{TrendMethod, TrendModel, classes};
-use crate::engine::Pass;
+use crate::analysis::trend::{Significance, TrendMethod, TrendModel, classes};
+use crate::engine::{Handle, Outcome, Pass};
 use crate::error::{Error, Result};
 use crate::scene::{Entered, Scene};
-use crate::temporal::trend::classes::TrendClasses;
+use crate::temporal::trend::classes::{PValues, TrendClasses};
 use crate::temporal::trend::harmonic::Harmonic;
 use crate::temporal::trend::mann_kendall::MannKendall;
 use crate::temporal::trend::seasonal::Place;
@@ -67,6 +67,8 @@ pub struct TrendOptions {
     pub kendall: MannKendall,
     /// Significance from the series of the 3 × 3 neighbourhood.
     pub contextual: bool,
+    /// Tell up to which p-value trends are significant at this false discovery rate.
+    pub discovery_rate: Option<f64>,
     /// Limits of the Theil-Sen slope.
     pub limits: Option<Limits>,
     /// Classes of slope and significance.
@@ -107,11 +109,41 @@ pub fn add(
         quantity: (0, "slope_per_year"),
         table: options.table.as_ref(),
     };
-    if options.contextual {
+    let (trend, handle) = if options.contextual {
         let analysis = ContextualTrend::new(series.dates, series.periods, model);
-        return attach_analysis(pass, analysis, &maps, Some(by_class), zones, context);
+        attach_analysis(pass, analysis, &maps, Some(by_class), zones, context)?
+    } else {
+        attach(pass, series, model, &maps, Some(by_class), zones, context)?
+    };
+    let Some(rate) = options.discovery_rate else { return Ok(trend) };
+    pass.read_plane(P_VALUE, &handle, P_PLANE)?;
+    let field = pass.add(Significance { channel: P_VALUE.into() }, Vec::new())?;
+    Ok(Box::new(Judged { trend, field, rate }))
+}
+
+/// Name and plane of the p-value.
+const P_VALUE: &str = "p_value";
+const P_PLANE: usize = 2;
+
+/// A trend that tells up to which p-value its field is significant.
+struct Judged {
+    trend: Box<dyn Product>,
+    field: Handle<PValues>,
+    rate: f64,
+}
+
+impl Product for Judged {
+    fn finish(self: Box<Self>, outcome: &mut Outcome, context: &Context) -> Result<Vec<Artifact>> {
+        let limit = outcome.take(&self.field)?.significant_up_to(self.rate);
+        let told =
+            limit.map_or_else(|| "no trend is significant".to_owned(), |p| format!("trends with p_value up to {p:.6}"));
+        context.notes.decide(&format!("false discovery rate {}: {told}", self.rate));
+        let mut made = self.trend.finish(outcome, context)?;
+        if let Some(first) = made.first_mut() {
+            first.figures.insert("fdr_p_value_limit".into(), limit.into());
+        }
+        Ok(made)
     }
-    attach(pass, series, model, &maps, Some(by_class), zones, context)
 }
 
 fn method(options: &TrendOptions, series: &Series, axis: &[f64]) -> Result<TrendMethod> {

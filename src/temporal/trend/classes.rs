@@ -10,6 +10,8 @@
 //! significant whose p is at most p_(k), the greatest of the m ordered p-values with p_(k) ≤ q k/m; then at most a share q of
 //! them is expected to be false.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
 
 /// Observations below which a trend is reported as resting on few.
@@ -71,13 +73,45 @@ impl Default for TrendClasses {
     }
 }
 
-/// Greatest p-value that is significant at false discovery rate `q`, of p-values that are reordered; None where none is. NaN
-/// must not be among them.
-#[must_use]
-pub fn significant_up_to(p: &mut [f64], q: f64) -> Option<f64> {
-    p.sort_unstable_by(f64::total_cmp);
-    let m = p.len() as f64;
-    p.iter().enumerate().rev().find(|&(i, &value)| value <= q * (i + 1) as f64 / m).map(|(_, &value)| value)
+/// The p-values of a field, counted by their first [`PValues::BITS`] digits, so that fields of any size fit and parts of one
+/// add up in any order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PValues {
+    counts: BTreeMap<u32, u64>,
+    total: u64,
+}
+
+impl PValues {
+    /// Digits of the mantissa that tell p-values apart: 1 part in 4096. Values that look alike count as the greatest of them.
+    pub const BITS: u32 = 12;
+
+    /// Counts a p-value; NaN is none.
+    pub fn add(&mut self, p: f64) {
+        if !p.is_nan() {
+            *self.counts.entry((p as f32).to_bits() >> (23 - Self::BITS)).or_default() += 1;
+            self.total += 1;
+        }
+    }
+
+    /// Adds the counts of another part.
+    pub fn merge(&mut self, other: &Self) {
+        other.counts.iter().for_each(|(key, n)| *self.counts.entry(*key).or_default() += n);
+        self.total += other.total;
+    }
+
+    /// Greatest p-value that is significant at false discovery rate `q`; None where none is.
+    #[must_use]
+    pub fn significant_up_to(&self, q: f64) -> Option<f64> {
+        let (mut below, mut found) = (0, None);
+        for (key, n) in &self.counts {
+            below += n;
+            let greatest = f64::from(f32::from_bits((key + 1) << (23 - Self::BITS)).next_down()).min(1.0);
+            if greatest <= q * below as f64 / self.total as f64 {
+                found = Some(greatest);
+            }
+        }
+        found
+    }
 }
 
 #[cfg(test)]
@@ -101,14 +135,23 @@ mod tests {
     #[test]
     fn threshold_of_the_paper() {
         // The fifteen p-values of Benjamini & Hochberg 1995: four are significant at 0.05.
-        let mut p = [
+        let p = [
             0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
             0.7590, 1.0,
         ];
-        p.reverse();
-        assert_eq!(significant_up_to(&mut p, 0.05), Some(0.0095));
-        assert_eq!(significant_up_to(&mut [0.4, 0.9], 0.05), None);
-        assert_eq!(significant_up_to(&mut [], 0.05), None);
-        assert_eq!(significant_up_to(&mut [0.04, 0.05], 0.05), Some(0.05));
+        let of = |p: &[f64]| {
+            let mut all = PValues::default();
+            p.iter().for_each(|p| all.add(*p));
+            all
+        };
+        let found = of(&p).significant_up_to(0.05).unwrap();
+        assert!((0.0095..0.0095 * (1.0 + 1.0 / 2048.0)).contains(&found), "{found}");
+        let mut parts = of(&p[7..]);
+        parts.merge(&of(&p[..7]));
+        parts.add(f64::NAN);
+        assert_eq!(parts, of(&p));
+        assert_eq!(of(&[0.4, 0.9]).significant_up_to(0.05), None);
+        assert_eq!(of(&[]).significant_up_to(0.05), None);
+        assert_eq!(of(&[1.0; 9]).significant_up_to(1.0), Some(1.0));
     }
 }
