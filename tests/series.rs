@@ -294,6 +294,43 @@ fn a_pixel_of_a_stack_without_masks_is_shown() {
     assert!(String::from_utf8_lossy(&outside.stderr).contains("lies outside the scenes"));
 }
 
+/// Three dates of one pixel in one file.
+fn three_dates<C: colortype::ColorType>(path: &Path, values: &[C::Inner]) -> String
+where
+    [C::Inner]: tiff::encoder::TiffValue,
+{
+    let mut file = TiffEncoder::new(File::create(path).unwrap()).unwrap();
+    let mut image = file.new_image::<C>(1, 1).unwrap();
+    image.encoder().write_tag(Tag::Unknown(33550), &[30.0, 30.0, 0.0][..]).unwrap();
+    image.encoder().write_tag(Tag::Unknown(33922), &[0.0, 0.0, 0.0, 500_000.0, 7_500_000.0, 0.0][..]).unwrap();
+    let keys: [u16; 16] = [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32723];
+    image.encoder().write_tag(Tag::Unknown(34735), &keys[..]).unwrap();
+    let item =
+        |i: i32| format!("<Item name=\"DESCRIPTION\" sample=\"{i}\" role=\"description\">{}-07-01</Item>", 2000 + i);
+    let metadata = format!("<GDALMetadata>{}</GDALMetadata>", (0..3).map(item).collect::<String>());
+    image.encoder().write_tag(Tag::Unknown(42112), metadata.as_str()).unwrap();
+    image.write_data(values).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_mask_stack_masks_date_by_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let value = three_dates::<colortype::RGB32Float>(&folder.path().join("value.tif"), &[0.1, 0.2, 0.3]);
+    let mask = three_dates::<colortype::RGB8>(&folder.path().join("mask.tif"), &[1, 0, 1]);
+    let run = |role: &str| {
+        try_regrow(&words(&format!(
+            "pixel 500010 7499990 --index value -q --json value={value} {role}={mask} --nodata nan"
+        )))
+    };
+    let done = run("mask");
+    let printed: Json = serde_json::from_slice(&done.stdout).unwrap();
+    let states: Vec<&str> = printed["dates"].as_array().unwrap().iter().map(|d| d["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["masked", "valid", "masked"]);
+    let refused = run("udm2");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("mask=FILE"), "{}", refused.status);
+}
+
 #[test]
 fn same_bytes_for_any_threads_and_memory() {
     let folder = tempfile::tempdir().unwrap();

@@ -150,7 +150,7 @@ pub(super) fn of(bands: &[SceneBand], options: &SceneOptions) -> Result<(Vec<Mas
     let mut offered: Vec<&str> = Vec::new();
     for band in bands.iter().filter(|_| options.masks != Maskings::None) {
         if band.role == Role::Mask {
-            masks.push(mask(band, 0, MaskRule::NotValues(vec![0])));
+            masks.push(mask(band, band.band, MaskRule::NotValues(vec![0])));
             decisions.push("mask: everything but 0 masked".into());
             continue;
         }

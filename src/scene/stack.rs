@@ -117,6 +117,12 @@ fn by_band(named: &[(Role, &Path)], options: &SceneOptions) -> Result<Vec<Scene>
     let mut opened = Vec::with_capacity(named.len());
     let mut warnings = Vec::new();
     for (i, (role, path)) in named.iter().enumerate() {
+        if *role == Role::Udm2 {
+            return Err(Error::usage(format!(
+                "{}: the bands of udm2 are classes, so that they cannot be dates; give a scene a date, or mask=FILE",
+                path.display()
+            )));
+        }
         if named[..i].iter().any(|(r, _)| r == role) {
             return Err(Error::usage(format!("role {role} is given twice; name one stack for each role")));
         }
