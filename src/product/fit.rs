@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::segment::{CcdcChoice, SegmentMethod, axis, ordinal};
 use super::series::decimal_year;
+use crate::analysis::segment::UNITS;
 use crate::error::{Error, Result};
 use crate::temporal::bfast::{BfastMonitor, BfastSettings, BfastWork, Unfitted};
 use crate::temporal::ccdc::{self, Ccdc, Quality};
@@ -112,9 +113,6 @@ fn harmonic(order: usize, times: &[f64], values: &[f64]) -> Result<Fitted> {
     let curve = dense(first, last).map(|t| (t, at(t))).collect();
     Ok(Fitted { lines: vec![("harmonic".into(), curve)], figures: shown, ..Fitted::default() })
 }
-
-/// LandTrendr is made for indices multiplied by this.
-const UNITS: f64 = 1000.0;
 
 fn landtrendr(settings: LandTrendrSettings, times: &[f64], values: &[f64], days: &[Date]) -> Result<Fitted> {
     let years: Vec<i32> = times.iter().map(|t| *t as i32).collect();

@@ -8,7 +8,7 @@ use crate::temporal::landtrendr::{LandTrendr, Work};
 use crate::temporal::segments::{Change, ChangeRule, Segment, Selection, merge_similar, segments_of};
 
 /// The method is made for indices multiplied by this.
-const UNITS: f64 = 1000.0;
+pub const UNITS: f64 = 1000.0;
 
 /// Which changes are read off a path.
 #[derive(Clone, Debug)]

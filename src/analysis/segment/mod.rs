@@ -6,7 +6,7 @@ mod landtrendr;
 
 pub use bfast::{BfastModel, states};
 pub use ccdc::{CcdcModel, Direction};
-pub use landtrendr::{LandTrendrModel, Reported};
+pub use landtrendr::{LandTrendrModel, Reported, UNITS};
 
 use crate::engine::{OutBand, Overview};
 

@@ -34,7 +34,7 @@ pub struct Contextual {
     pub series: usize,
 }
 
-/// Memory lent to [`test`].
+/// Memory lent to [`test()`].
 #[derive(Clone, Debug, Default)]
 pub struct Work {
     signed: Signed,

@@ -26,14 +26,14 @@ pub struct Line {
     pub intercept: f64,
 }
 
-/// Memory lent to [`line`] and [`Limits::of`].
+/// Memory lent to [`line()`] and [`Limits::of`].
 #[derive(Clone, Debug, Default)]
 pub struct Work {
     slopes: Slopes,
     scratch: Vec<f64>,
 }
 
-/// The median slope of a series; None as for [`line`].
+/// The median slope of a series; None as for [`line()`].
 #[must_use]
 pub fn slope(times: &[f64], values: &[f64], work: &mut Work) -> Option<f64> {
     if times.len() < LEAST || times.len() != values.len() {
@@ -71,7 +71,7 @@ impl Limits {
         Ok(Self { z: normal::upper_quantile(0.5 * (1.0 - confidence)) })
     }
 
-    /// Lower and upper limit of the slope of a series; None as for [`line`].
+    /// Lower and upper limit of the slope of a series; None as for [`line()`].
     #[must_use]
     pub fn of(&self, times: &[f64], values: &[f64], work: &mut Work) -> Option<(f64, f64)> {
         if times.len() < LEAST || times.len() != values.len() {
